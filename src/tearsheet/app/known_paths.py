@@ -1,4 +1,4 @@
-"""Paths of the settings that a ledger has known: a named path that never existed is told from one that is gone."""
+"""Paths of the settings that a ledger has used, to distinguish a path that never existed from one that is gone."""
 
 from collections.abc import Sequence
 from contextlib import suppress

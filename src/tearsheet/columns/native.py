@@ -24,7 +24,7 @@ SCALES, AMOUNTS, BOUNDS, MOST_WAITING = 5, 6, 5, 256
 
 
 def _cells(names: str) -> tuple[dict[str, int], int]:
-    """Return the place of each name, of which one that ends in * takes two cells, and the number of cells."""
+    """Return the place of each name and the number of cells; a name that ends in * takes two cells."""
     places, cell = {}, 0
     for name in names.split():
         places[name.rstrip("*")] = cell

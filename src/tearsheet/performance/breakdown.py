@@ -60,7 +60,7 @@ def breakdown(trades: Iterable[ClosedTrade], by: str) -> tuple[Group, ...]:
 
 
 def breakdown_total(trades: list[ClosedTrade]) -> Group:
-    """Return the results of all trades, of which one with several tags counts once."""
+    """Return the results of all trades; a trade with several tags counts once."""
     return _group("All", trades)
 
 

@@ -243,10 +243,10 @@ def _mark(texts: Sequence[str], times: TimeParser, instruments: Instruments) -> 
         at = times.parse(time)
     except TimeFormatError as bad:
         raise RowError("bad_time", bad.reason, bad.hint) from None
-    found = instruments.resolve(symbol, times.day)
-    if isinstance(found, UnknownInstrument):
-        raise RowError(found.code, found.reason, found.hint)
-    return MarkInput(found.symbol, Decimal(price), at)
+    instrument = instruments.resolve(symbol, times.day)
+    if isinstance(instrument, UnknownInstrument):
+        raise RowError(instrument.code, instrument.reason, instrument.hint)
+    return MarkInput(instrument.symbol, Decimal(price), at)
 
 
 def _texts(content: dict[str, Any], fields: Mapping[str, JsonField], order: Sequence[str]) -> list[str]:

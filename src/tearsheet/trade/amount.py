@@ -93,7 +93,7 @@ def trade_value(quantity: Decimal, price: Decimal, multiplier: Decimal) -> Decim
 
 def inverse_value(quantity: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
     """Return the coins, above 0, that a quantity of inverse contracts is worth, truncated to 12 decimals."""
-    # a price of 0 is none: such a fill is rejected before it is booked
+    # a price of 0 is invalid: such a fill is rejected before it is booked
     return (quantity * -multiplier * _E12 // price * _E_12).normalize() if price else ZERO
 
 

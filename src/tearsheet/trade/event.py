@@ -81,7 +81,7 @@ GapCode = Literal[
 class EventTerms(Struct, frozen=True, omit_defaults=True):
     """Terms of an event besides its amount.
 
-    `held_at` is the instant at which the position that bears it was held, such as the beginning of an ex-date;
+    `held_at` is the instant at which the affected position was held, such as the beginning of an ex-date;
     without one it is the time of the event. `ratio` is new for old. `to` and `to_account` are where a position
     goes. `to_quantity` is the whole quantity that came of it, and `in_lieu` the cash for the fraction. `delta`
     is the quantity that came or went. `cost` is what shares that came had cost, None if unknown. `cost_share`

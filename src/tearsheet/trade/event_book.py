@@ -116,7 +116,7 @@ class EventBook(PartialBook):
         self._gaps.append(gap)
 
     def _charge(self, event: Event, carry: Decimal, fees: Decimal, gross: Decimal = ZERO) -> str:
-        """Add carry and fees to the position that bears them; return its id, "" if there is none."""
+        """Add carry and fees to the affected position; return its id, "" if there is none."""
         at = event.terms.held_at or event.time
         position = self._open.get(stream_key(event))
         if position is not None and position.first.currency != event.currency:
@@ -145,7 +145,7 @@ class EventBook(PartialBook):
         return closed.id
 
     def _closed_place(self, event: Event, at: datetime) -> int | None:
-        """Return the place of the closed position that bears an event: held at the instant, else the last one."""
+        """Return the place of the closed position that an event affects: held at the instant, else the last one."""
         if self._listed > len(self.closed):
             self._ended.clear()
             self._listed = 0

@@ -1,4 +1,4 @@
-"""Book of positions of which a part is not known: what they cost, or how they were opened.
+"""Book of positions with an unknown part: their cost, or how they were opened.
 
 Where a stream is trusted, what a closing fill closes without an opening is opened at the cost that the broker's
 result implies. The exits of a position whose cost is unknown have no result.

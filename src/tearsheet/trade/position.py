@@ -37,7 +37,7 @@ class Booking(Struct, frozen=True, gc=False):
     """Effect of one fill or event on one position. `quantity` is signed, `gross` is P&L before `fees`, a cost.
 
     `part` is 1 for the part of a reversing fill that opens the next position, else 0. `carry` is what holding
-    paid or, below 0, cost. `event` is the kind of event, None for a fill. An event that no position bears has
+    paid or, below 0, cost. `event` is the kind of event, None for a fill. An event that affects no position has
     an empty `position_id`.
     """
 

@@ -13,7 +13,7 @@ from tearsheet.trade.fill import Fill, Side
 #: One trade has times so far apart in two lists.
 _SLACK = timedelta(seconds=2)
 _MINUTE = timedelta(minutes=1)
-#: A side of which only the day is known is at noon.
+#: A side without a time of day is at noon.
 _HALF_A_DAY = timedelta(hours=12)
 #: A fill has no bearing on sides of round trips that are further away.
 REACH = timedelta(days=1)

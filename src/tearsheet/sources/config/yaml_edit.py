@@ -87,8 +87,8 @@ def _indents(document: Any) -> tuple[int, int]:
     for block in blocks:
         for value in block.values() if isinstance(block, CommentedMap) else ():
             if isinstance(value, CommentedMap | CommentedSeq) and not value.fa.flow_style() and value:
-                found = steps if isinstance(value, CommentedMap) else offsets
-                found.append(value.lc.col - block.lc.col)
+                indents = steps if isinstance(value, CommentedMap) else offsets
+                indents.append(value.lc.col - block.lc.col)
                 blocks.append(value)
     return max(steps[:2][-1], 1), max(offsets[:2][-1], 0)
 
@@ -239,8 +239,8 @@ def _differences(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, int, int
 
 def _trailing_comments(lines: Sequence[str]) -> list[str]:
     """Return the comments and blank lines at the end of lines."""
-    found = list(takewhile(lambda line: line.strip()[:1] in ("", "#"), reversed(lines)))
-    return found[::-1]
+    comments = list(takewhile(lambda line: line.strip()[:1] in ("", "#"), reversed(lines)))
+    return comments[::-1]
 
 
 def _ended(lines: Sequence[str], original: str) -> list[str]:

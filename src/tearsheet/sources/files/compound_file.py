@@ -58,15 +58,15 @@ class _CompoundFile:
     def entries(self) -> list[tuple[int, str, int, int]]:
         """Return the kind, name in lower case, first sector and size of each directory entry."""
         directory = self.chain(self.header(48), self.table)
-        found = []
+        entries = []
         for place in range(0, len(directory) - _ENTRY + 1, _ENTRY):
             length, kind = unpack_from("<HB", directory, place + 64)
             name = directory[place : place + max(length - 2, 0)].decode("utf-16-le", "replace")
             start, size = unpack_from("<II", directory, place + 116)
-            found.append((kind, name.lower(), start, size))
-        if not found:
+            entries.append((kind, name.lower(), start, size))
+        if not entries:
             raise ValueError("it has no directory")
-        return found
+        return entries
 
     def _table_sectors(self) -> list[int]:
         sectors = list(unpack_from("<109I", self._content, 76))

@@ -12,7 +12,7 @@ from tearsheet.sources.text.problem import MOST_COLUMNS
 
 _DEEPEST = 6
 _KEY = "key"
-#: Keys beside a list that say of which kind all of its objects are.
+#: Keys beside a list with the kind of all its objects.
 _OF_ALL = ("category",)
 
 
@@ -90,8 +90,12 @@ def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
     if isinstance(value, dict):
         kind = {key: value[key] for key in _OF_ALL if isinstance(value.get(key), str)}
         for inner in value.values():
-            for found in _lists(inner, depth + 1):
-                yield [{**kind, **one} if isinstance(one, dict) else one for one in found] if kind else found
+            for records in _lists(inner, depth + 1):
+                yield (
+                    [{**kind, **one} if isinstance(one, dict) else one for one in records]
+                    if kind
+                    else records
+                )
         if depth and all(isinstance(inner, dict) for inner in value.values()):
             yield [{_KEY: key, **inner} for key, inner in value.items()]
         if not depth:

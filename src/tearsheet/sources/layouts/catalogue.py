@@ -84,8 +84,8 @@ def list_formats(folder: Path | None = None) -> list[FormatInfo]:
 def rank_layouts(header: Sequence[str], known: Iterable[Layout]) -> list[LayoutMatch]:
     """Return all layouts compared with a header: complete ones first, then the most specific."""
     names = header_places(header)
-    found = [LayoutMatch(layout, layout.missing(names)) for layout in known]
-    return sorted(found, key=lambda c: (bool(c.missing), -c.overlap, -len(c.layout.needed), c.layout.name))
+    matches = [LayoutMatch(layout, layout.missing(names)) for layout in known]
+    return sorted(matches, key=lambda c: (bool(c.missing), -c.overlap, -len(c.layout.needed), c.layout.name))
 
 
 class LayoutSelector:

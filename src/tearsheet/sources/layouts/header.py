@@ -38,9 +38,9 @@ class HeaderPlaces(dict[str, int]):
     def place(self, name: str) -> int | None:
         """Return the index of a column by its name in a layout, or None."""
         normal, beside, pattern = _parsed(name)
-        found = self.get(normal)
-        if found is not None:
-            return found
+        known = self.get(normal)
+        if known is not None:
+            return known
         if beside is not None:
             base = self.place(beside[0])
             place = None if base is None else base + beside[1]
@@ -61,12 +61,12 @@ class HeaderPlaces(dict[str, int]):
         """Return the texts that stand for the open parts of a name: a currency, the name of a zone."""
         pattern = _pattern(normalize_name(name))
         match = next((m for cell in self if (m := pattern.fullmatch(cell))), None) if pattern else None
-        found = {part: text for part, text in match.groupdict().items() if text is not None} if match else {}
-        if "currency" in found:
-            found["currency"] = _SIGNS.get(found["currency"], found["currency"].upper())
-        if "zone" in found:
-            found["zone"] = _zone_name(found["zone"])
-        return found
+        parts = {part: text for part, text in match.groupdict().items() if text is not None} if match else {}
+        if "currency" in parts:
+            parts["currency"] = _SIGNS.get(parts["currency"], parts["currency"].upper())
+        if "zone" in parts:
+            parts["zone"] = _zone_name(parts["zone"])
+        return parts
 
 
 def normalize_name(cell: str) -> str:

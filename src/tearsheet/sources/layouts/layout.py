@@ -108,7 +108,7 @@ _MADE_OF = {
     "quantity": (),
     "price": ("buy_price", "bought_at", "amount", "cash"),
 }
-#: A row with one of these has all of them: it is a round trip, told by what was bought and what was sold.
+#: A row with one of these has all of them: a round trip as a purchase and a sale.
 _BOTH_SIDES = ("bought", "sold", "buy_price", "sell_price")
 #: JSON Lines format whose keys are the fields of `generic_fills`.
 JSON_LINES = "generic_fills_jsonl"
@@ -257,7 +257,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns for the money of an event, of which the first non-empty one is used, sign of a payment, and currency.
+    """Columns for the money of an event (the first non-empty one is used), sign of a payment, and currency.
 
     `unsigned` are kinds that were paid and whose amounts have no sign.
     """

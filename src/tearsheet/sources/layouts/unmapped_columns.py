@@ -44,7 +44,7 @@ def check_unmapped_columns(
 ) -> None:
     """Raise FormatError where a file states money or fees that are not mapped, or its executions on two rows each.
 
-    `rows` are cells, with what is wrong with them as text, and `named` the columns of which the user speaks.
+    `rows` are cells, with their error as text, and `named` the columns that the user names.
     """
     sample = [
         [cell.strip() for cell in cells]

@@ -56,12 +56,14 @@ def read_report(path: Path, instruments: Instruments, options: StatementOptions)
             layout=GENERIC, title="Sums of days", lines=_read_generic(table, instruments, options)
         )
     known = all_layouts(options.layouts)
-    found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign, options.constants)
-    if found.layout.round_trips is not None:
-        return read_round_trips(path, found, instruments, options)
-    if found.layout.refused:
+    detected = detect_layout(
+        path, known, options.layout, options.mapping, options.fee_sign, options.constants
+    )
+    if detected.layout.round_trips is not None:
+        return read_round_trips(path, detected, instruments, options)
+    if detected.layout.refused:
         raise FormatError(
-            f"{path}: {found.layout.title} cannot be compared with",
+            f"{path}: {detected.layout.title} cannot be compared with",
             f"any format of fills can, and of results {', '.join(_report_formats(options))}; "
             f"or write a CSV with some of the columns {_EXAMPLE}",
         )

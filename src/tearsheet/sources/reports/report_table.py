@@ -67,7 +67,7 @@ def instrument_of(path: Path, line: int, text: str, day: date, instruments: Inst
     """Return the instrument that a report names. Raises FormatError with the line."""
     if not text:
         raise FormatError(f"{path}, line {line}: it names no instrument", "export it with one")
-    found = instruments.resolve(text, day)
-    if isinstance(found, UnknownInstrument):
-        raise FormatError(f"{path}, line {line}: {found.reason}", found.hint)
-    return found
+    instrument = instruments.resolve(text, day)
+    if isinstance(instrument, UnknownInstrument):
+        raise FormatError(f"{path}, line {line}: {instrument.reason}", instrument.hint)
+    return instrument

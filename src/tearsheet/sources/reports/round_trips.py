@@ -25,23 +25,27 @@ _SHOWN = 40
 
 
 def read_round_trips(
-    path: Path, found: DetectedFile, instruments: Instruments, options: StatementOptions
+    path: Path, detected: DetectedFile, instruments: Instruments, options: StatementOptions
 ) -> BrokerReport:
     """Read the rows and fills of a report of round trips. Raises FormatError with the line."""
-    columns = found.layout.round_trips
+    columns = detected.layout.round_trips
     assert columns is not None
-    if options.timezone is None and not found.layout.names_zone:
+    if options.timezone is None and not detected.layout.names_zone:
         raise FormatError(
             f"{path}: its times are local, and it does not say of where",
             "say which with --timezone, such as America/Chicago",
             "timezone",
         )
     table = ReportTable(
-        path, found.table, found.position.header, found.position.header_line, found.position.separator
+        path,
+        detected.table,
+        detected.position.header,
+        detected.position.header_line,
+        detected.position.separator,
     )
-    account = found.preamble.get("account")
-    reading = _RoundTripReader(table, columns, instruments, options, account, found.layout)
-    report = BrokerReport(layout=found.layout.name, title=found.layout.title, lines=[])
+    account = detected.preamble.get("account")
+    reading = _RoundTripReader(table, columns, instruments, options, account, detected.layout)
+    report = BrokerReport(layout=detected.layout.name, title=detected.layout.title, lines=[])
     report.from_round_trips = columns.pairs
     with exact():
         for line, cells in table.rows:

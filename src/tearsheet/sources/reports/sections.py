@@ -201,12 +201,12 @@ class _SectionReader:
         kind = asset_class_of(self._layout.asset_classes.get(word, ""))
         if option := self._option(text):
             text, kind = option, "option"
-        found = self._instruments.resolve(text, day or date.min, kind, currency)
-        if isinstance(found, UnknownInstrument):
+        instrument = self._instruments.resolve(text, day or date.min, kind, currency)
+        if isinstance(instrument, UnknownInstrument):
             if known := self._multipliers.get(" ".join(text.upper().split())):
                 return known.symbol, known.currency
-            raise RowError(found.code, found.reason, found.hint)
-        return found.symbol, found.currency
+            raise RowError(instrument.code, instrument.reason, instrument.hint)
+        return instrument.symbol, instrument.currency
 
     def _option(self, text: str) -> str:
         """Return the OCC symbol of an option that matches a pattern of the layout."""
@@ -236,13 +236,13 @@ class _SectionReader:
 
 
 def _rows(statement: Statement, report: ReportRules) -> Iterator[_SectionRow]:
-    found, grid = statement.detected, statement.detected.table
+    detected, grid = statement.detected, statement.detected.table
     if report.sections:
         yield from _section_rows(grid)
-    elif found.kind == "xml":
+    elif detected.kind == "xml":
         yield from _element_rows(grid)
     else:
-        yield from _table_rows(grid, found.position.header, found.position.header_line, found.layout)
+        yield from _table_rows(grid, detected.position.header, detected.position.header_line, detected.layout)
 
 
 def _section_rows(grid: TableSource) -> Iterator[_SectionRow]:

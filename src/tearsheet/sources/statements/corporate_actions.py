@@ -47,7 +47,7 @@ class ShareMove(Struct):
 def share_move(
     kind: Action, raw: RawEvent, values: Mapping[str, str], number: _Number, *, is_sale: bool
 ) -> ShareMove:
-    """Return the row of an action; the shares of a sale went. Raises RowError for a number that is none."""
+    """Return the row of an action; the shares of a sale went. Raises RowError for an invalid number."""
     if is_sale or kind == "transfer_out":
         raw.quantity = EXACT.minus(raw.quantity.copy_abs()) or ZERO
     kind = "transfer" if kind in ("transfer_in", "transfer_out") else kind
@@ -77,12 +77,12 @@ def action_events(moves: Sequence[ShareMove]) -> Iterator[tuple[ShareMove, RawEv
 
 
 def _groups(moves: Sequence[ShareMove]) -> Iterator[list[ShareMove]]:
-    found: dict[tuple[str, ...], list[ShareMove]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[ShareMove]] = defaultdict(list)
     for move in moves:
         account = "" if move.kind == "transfer" else move.raw.account
         name = move.group or f"{_day(move)} {_symbol(move.raw.symbol) or move.parent}"
-        found[account, move.kind, "id" if move.group else "", name].append(move)
-    return _joined(list(found.values()))
+        groups[account, move.kind, "id" if move.group else "", name].append(move)
+    return _joined(list(groups.values()))
 
 
 def _joined(groups: list[list[ShareMove]]) -> Iterator[list[ShareMove]]:

@@ -93,33 +93,42 @@ def detect_layout(
             path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign, constants)
         )
     try:
-        found = _with_events(_as_trades(_detect_by_names(path, sniffed, known, wanted)))
+        detected = _with_events(_as_trades(_detect_by_names(path, sniffed, known, wanted)))
     except FormatError:
         translated = _detect_translated(path, sniffed, known, wanted)
         if translated is None:
             raise
         return _with_events(translated)
     # A whole report lists its positions above its deals; those count.
-    whole = _detect_translated(path, sniffed, known, wanted) if found.layout.name == _POSITIONS else None
-    return found if whole is None else structs.replace(whole, preamble={**found.preamble, **whole.preamble})
+    whole = _detect_translated(path, sniffed, known, wanted) if detected.layout.name == _POSITIONS else None
+    return (
+        detected
+        if whole is None
+        else structs.replace(whole, preamble={**detected.preamble, **whole.preamble})
+    )
 
 
-def _with_events(found: DetectedFile) -> DetectedFile:
+def _with_events(detected: DetectedFile) -> DetectedFile:
     """Return an activity statement with the events of its other parts; other files as they are."""
-    if found.layout.name != _ACTIVITY or "Event" not in {rule.column for rule in found.layout.rows}:
-        return found
-    table = ActivityEvents(found.table, found.position.header, found.position.header_line)
-    return structs.replace(found, position=structs.replace(found.position, header=table.header), table=table)
+    if detected.layout.name != _ACTIVITY or "Event" not in {rule.column for rule in detected.layout.rows}:
+        return detected
+    table = ActivityEvents(detected.table, detected.position.header, detected.position.header_line)
+    return structs.replace(
+        detected, position=structs.replace(detected.position, header=table.header), table=table
+    )
 
 
-def _as_trades(found: DetectedFile) -> DetectedFile:
+def _as_trades(detected: DetectedFile) -> DetectedFile:
     """Return a ledger of coins as the trades that its rows are of; other files as they are."""
-    layout, rules = found.layout, found.layout.ledger
+    layout, rules = detected.layout, detected.layout.ledger
     if rules is None:
-        return found
-    names, places = header_places(found.position.header), layout.match_header(found.position.header) or {}
+        return detected
+    names, places = (
+        header_places(detected.position.header),
+        layout.match_header(detected.position.header) or {},
+    )
     table = CoinLedger(
-        found.table,
+        detected.table,
         LedgerPlaces(
             time=places["time"],
             coin=places["symbol"],
@@ -133,14 +142,14 @@ def _as_trades(found: DetectedFile) -> DetectedFile:
             fee=places.get("commission"),
             fill_id=places.get("fill_id"),
         ),
-        found.position.header_line,
+        detected.position.header_line,
     )
     fields = {name: [name] for name in table.header if name != rules.kind}
     layout = structs.replace(
         layout, columns=fields, optional={}, recognised_by=DetectionColumns(), coin_names={}, ledger=None
     )
-    position = structs.replace(found.position, header=table.header)
-    return structs.replace(found, layout=layout, position=position, table=table)
+    position = structs.replace(detected.position, header=table.header)
+    return structs.replace(detected, layout=layout, position=position, table=table)
 
 
 def _detect_by_names(
@@ -175,12 +184,12 @@ def _detect_translated(
 def _usual_separator(path: Path, encoding: str) -> str:
     """Return the separator that most lines with several cells have."""
     with Lines(path, encoding) as lines:
-        found = Counter(
+        counts = Counter(
             texts.separator_of(line)
             for line in itertools.islice(lines, _HEADER_WITHIN)
             if max(map(line.count, texts.SEPARATORS)) > 1
         )
-    return found.most_common(1)[0][0] if found else ","
+    return counts.most_common(1)[0][0] if counts else ","
 
 
 def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]]]:
@@ -224,16 +233,16 @@ def _lines_above(path: Path, encoding: str, line: int) -> list[str]:
 
 def header_values(layout: Layout, above: Sequence[str]) -> dict[str, str]:
     """Return the values that the lines above the table state, by the patterns of the layout."""
-    found = {}
+    fields = {}
     for field, pattern in layout.preamble.items():
         search = re.compile(pattern, re.IGNORECASE).search
         match = next((m for text in above if (m := search(text.strip()))), None)
         if match is not None:
-            found[field] = match[1].strip()
+            fields[field] = match[1].strip()
     title = next((bare for text in reversed(above) if (bare := text.strip(_BLANK))), "")
     if layout.titles and title:
-        found[layout.titles] = title
-    return found
+        fields[layout.titles] = title
+    return fields
 
 
 def _detect_in_tables(

@@ -97,18 +97,18 @@ class Diagnosis(Struct, kw_only=True):
 
 def diagnose(path: Path, instruments: Instruments, options: StatementOptions) -> Diagnosis:
     """Diagnose a file by the same steps as an import; errors are part of the result."""
-    found = Diagnosis(file=str(path))
+    diagnosis = Diagnosis(file=str(path))
     try:
         sniffed = detect_kind(path)
-        found.kind, found.encoding = sniffed.kind, sniffed.encoding
-        _diagnose_header(found, path, sniffed, options)
+        diagnosis.kind, diagnosis.encoding = sniffed.kind, sniffed.encoding
+        _diagnose_header(diagnosis, path, sniffed, options)
         statement = open_statement(path, instruments, options)
-        found.assumed = statement.assumed
-        _diagnose_statement(found, statement)
-        _diagnose_rows(found, statement)
+        diagnosis.assumed = statement.assumed
+        _diagnose_statement(diagnosis, statement)
+        _diagnose_rows(diagnosis, statement)
     except TearsheetError as error:
-        found.error, found.hint = error.message, error.hint
-    return found
+        diagnosis.error, diagnosis.hint = error.message, error.hint
+    return diagnosis
 
 
 def column_samples(path: Path) -> list[ColumnSample]:
@@ -145,7 +145,7 @@ def trade_log_diagnosis(path: Path) -> Diagnosis:
     )
 
 
-def _diagnose_header(found: Diagnosis, path: Path, sniffed: FileKind, options: StatementOptions) -> None:
+def _diagnose_header(diagnosis: Diagnosis, path: Path, sniffed: FileKind, options: StatementOptions) -> None:
     """Set the header row that is closest to a layout, and the closest layouts."""
     known = [one for one in all_layouts(options.layouts).values() if sniffed.kind in one.kinds]
     best: tuple[float, int, str, list[str], list[LayoutMatch]] | None = None
@@ -155,15 +155,15 @@ def _diagnose_header(found: Diagnosis, path: Path, sniffed: FileKind, options: S
             best = (near[0].overlap, line, separator, header, near)
     if best is None:
         return
-    _, found.header_line, separator, header, near = best
-    found.separator = _SEPARATORS[separator] if sniffed.kind == "csv" else ""
-    found.header = [cell.strip() for cell in header]
+    _, diagnosis.header_line, separator, header, near = best
+    diagnosis.separator = _SEPARATORS[separator] if sniffed.kind == "csv" else ""
+    diagnosis.header = [cell.strip() for cell in header]
     if not near[0].missing and options.layout is None and not options.mapping:
-        found.layout, found.title = near[0].layout.name, near[0].layout.title
-    found.alternatives = [
+        diagnosis.layout, diagnosis.title = near[0].layout.name, near[0].layout.title
+    diagnosis.alternatives = [
         AlternativeLayout(one.layout.name, one.missing)
         for one in near
-        if one.overlap >= _CLOSE and one.layout.name != found.layout
+        if one.overlap >= _CLOSE and one.layout.name != diagnosis.layout
     ][: _MAX_ALTERNATIVES + 1]
 
 
@@ -174,15 +174,17 @@ def _rows(path: Path, sniffed: FileKind) -> Iterator[tuple[int, str, list[str]]]
         yield from open_rows(path, sniffed)
 
 
-def _diagnose_statement(found: Diagnosis, statement: Statement) -> None:
+def _diagnose_statement(diagnosis: Diagnosis, statement: Statement) -> None:
     layout = statement.detected.layout
-    found.layout, found.title, found.notes = statement.layout, layout.title, layout.notes
+    diagnosis.layout, diagnosis.title, diagnosis.notes = statement.layout, layout.title, layout.notes
     if not statement.detected.is_json_lines:
-        found.header = [cell.strip() for cell in statement.detected.position.header]
-        found.header_line = statement.detected.position.header_line
-    found.alternatives = [one for one in found.alternatives if one.name != layout.name][:_MAX_ALTERNATIVES]
-    found.header_values = dict(statement.detected.preamble)
-    found.zone, found.date_order, found.decimal_mark = describe_parse_rules(statement)
+        diagnosis.header = [cell.strip() for cell in statement.detected.position.header]
+        diagnosis.header_line = statement.detected.position.header_line
+    diagnosis.alternatives = [one for one in diagnosis.alternatives if one.name != layout.name][
+        :_MAX_ALTERNATIVES
+    ]
+    diagnosis.header_values = dict(statement.detected.preamble)
+    diagnosis.zone, diagnosis.date_order, diagnosis.decimal_mark = describe_parse_rules(statement)
 
 
 def describe_parse_rules(statement: Statement) -> tuple[str, str, str]:
@@ -193,31 +195,31 @@ def describe_parse_rules(statement: Statement) -> tuple[str, str, str]:
     return zone, reading.order or "no doubt", mark
 
 
-def _diagnose_rows(found: Diagnosis, statement: Statement) -> None:
+def _diagnose_rows(diagnosis: Diagnosis, statement: Statement) -> None:
     orphans = UnmatchedCloseFinder()
     fills: list[Fill] = []
     for row in statement.rows():
         if isinstance(row, Event):
-            found.events += 1
+            diagnosis.events += 1
         elif isinstance(row, Fill):
-            found.fills += 1
+            diagnosis.fills += 1
             orphans.add(row, statement.effect(row), statement.line)
-            found.first += [row] if found.fills <= _FIRST else []
-            if found.fills <= _MOST_BOOKED and not isinstance(row, FillRevision):
+            diagnosis.first += [row] if diagnosis.fills <= _FIRST else []
+            if diagnosis.fills <= _MOST_BOOKED and not isinstance(row, FillRevision):
                 fills.append(row)
         else:
-            found.rejected += 1
-            found.rejections += [row] if found.rejected <= _FIRST else []
-    found.skipped = statement.skipped
-    if found.fills <= _MOST_BOOKED:
-        found.positions = _positions(fills)
-    found.unmatched_closes = orphans.results(lambda account, symbol, at: ZERO)
-    if not found.fills + found.events + found.rejected:
-        found.error = f"nothing was read: {statement.nothing_read()}"
-        found.hint = statement.detected.layout.notes or "export a statement of trades"
-    if found.rejected and not found.fills + found.events:
-        found.error = f"all of its {found.rejected} trades are rejected"
-        found.hint = found.rejections[0].hint
+            diagnosis.rejected += 1
+            diagnosis.rejections += [row] if diagnosis.rejected <= _FIRST else []
+    diagnosis.skipped = statement.skipped
+    if diagnosis.fills <= _MOST_BOOKED:
+        diagnosis.positions = _positions(fills)
+    diagnosis.unmatched_closes = orphans.results(lambda account, symbol, at: ZERO)
+    if not diagnosis.fills + diagnosis.events + diagnosis.rejected:
+        diagnosis.error = f"nothing was read: {statement.nothing_read()}"
+        diagnosis.hint = statement.detected.layout.notes or "export a statement of trades"
+    if diagnosis.rejected and not diagnosis.fills + diagnosis.events:
+        diagnosis.error = f"all of its {diagnosis.rejected} trades are rejected"
+        diagnosis.hint = diagnosis.rejections[0].hint
 
 
 def _positions(fills: list[Fill]) -> list[PositionSketch]:

@@ -10,7 +10,13 @@ from msgspec import json, structs
 
 from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill
-from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, TradeTerms, fit_to_result
+from tearsheet.sources.statements.settlement import (
+    AS_WRITTEN,
+    Settlement,
+    TradeTerms,
+    currency_code,
+    fit_to_result,
+)
 from tearsheet.sources.text.contracts import price_by_tick
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
@@ -109,14 +115,14 @@ class FillParser:
         override = self._instruments.overrides.get(name)
         is_long = (self._known_sides.get(entry.side) or self._side(entry.side)) is _BUY
         gain = gross if is_long else EXACT.minus(gross)
-        found = fit_to_result(entry, leaving, gain, override, self._lots.get(name))
-        if found is None:
+        size = fit_to_result(entry, leaving, gain, override, self._lots.get(name))
+        if size is None:
             return
         if entry.asset_class == "crypto" and entry.quantity is not None:  # contracts of coins: as many coins
-            self._lots[name] = found
-            entry.quantity = leaving.quantity = EXACT.multiply(entry.quantity, found)
+            self._lots[name] = size
+            entry.quantity = leaving.quantity = EXACT.multiply(entry.quantity, size)
             return
-        self._lots[name] = entry.multiplier = leaving.multiplier = found
+        self._lots[name] = entry.multiplier = leaving.multiplier = size
         if entry.asset_class == "" and override is None:
             entry.asset_class = leaving.asset_class = "future"
 
@@ -144,7 +150,7 @@ class FillParser:
     def _event(self, raw: RawEvent, account: str, at: datetime, line: int) -> Event | None:
         if (scale := _SCALED.get(raw.currency.strip())) and raw.amount is not None:
             raw.amount, raw.currency = EXACT.multiply(raw.amount, scale[1]), scale[0]
-        symbol, multiplier, currency = "", ONE, _currency(raw.currency)
+        symbol, multiplier, currency = "", ONE, currency_code(raw.currency)
         if raw.kind in CASH:
             symbol = " ".join(raw.symbol.upper().split())
         elif raw.symbol:
@@ -207,7 +213,7 @@ class FillParser:
             price=ZERO,
             commission=ZERO,
             multiplier=fill.multiplier,
-            currency=_currency(money) or money,
+            currency=money,
             key=event_key(fill.key, "foreign_fee"),
             rank=fill.rank,
             fill_id=fill.fill_id,
@@ -316,24 +322,28 @@ class FillParser:
         self, symbol: str, currency: str, asset_class: str, multiplier: Decimal | None, day: date
     ) -> Instrument:
         minor = _MINOR.get(currency.strip(), "")
-        kind, money = asset_class_of(asset_class), minor or _currency(currency)
+        kind, money = asset_class_of(asset_class), minor or currency_code(currency)
         text = _required(symbol, "symbol").strip()
         resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
         is_ambiguous = isinstance(resolved, UnknownInstrument) and resolved.code == "ambiguous_instrument"
         if is_ambiguous and self._settlement.is_root_equity:
             resolved = self._instruments.resolve(text, _contract_day(day), "equity", money)
-        found = self._settlement.with_multiplier(resolved, text, kind, money, multiplier, self._instruments)
-        if isinstance(found, UnknownInstrument):
-            raise RowError(found.code, found.reason, found.hint)
-        if money and self._settlement.is_account_money and found.root is None:
-            found = structs.replace(found, currency=money)
+        instrument = self._settlement.with_multiplier(
+            resolved, text, kind, money, multiplier, self._instruments
+        )
+        if isinstance(instrument, UnknownInstrument):
+            raise RowError(instrument.code, instrument.reason, instrument.hint)
+        if money and self._settlement.is_account_money and instrument.root is None:
+            instrument = structs.replace(instrument, currency=money)
         override = self._instruments.overrides.get(" ".join(text.upper().split()))
-        if minor and found.root is None and (override is None or override.multiplier is None):
-            found = structs.replace(found, multiplier=EXACT.multiply(found.multiplier, _HUNDREDTH))
+        if minor and instrument.root is None and (override is None or override.multiplier is None):
+            instrument = structs.replace(
+                instrument, multiplier=EXACT.multiply(instrument.multiplier, _HUNDREDTH)
+            )
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
-        self._known[symbol, currency, asset_class, multiplier, day] = found
-        return found
+        self._known[symbol, currency, asset_class, multiplier, day] = instrument
+        return instrument
 
     def _content_key(
         self,
@@ -458,10 +468,3 @@ def asset_class_of(text: str) -> AssetClass | None:
     raise RowError(
         "bad_value", f"asset_class is not known, was {bare!r}", f"allowed is {', '.join(ASSET_CLASSES)}"
     )
-
-
-def _currency(text: str) -> str | None:
-    code = text.strip().upper()
-    if code and not (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
-        raise RowError("bad_value", f"currency is no code, was {text!r}", "allowed is a code such as USD")
-    return code or None

@@ -18,7 +18,7 @@ _DIGITS, _LAST_DIGIT = 40, Decimal("1E-15")
 _CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
 #: A multiplier is a round number; the amount that it is found by may be rounded.
 _CLOSE = Decimal("0.01")
-#: A fee that is only implied is none if it is more of the trade than this.
+#: Largest share of the trade's value that an implied fee can have; a larger difference is no fee.
 _LARGEST_FEE = Decimal("0.05")
 _PENCE = ("GBX", "GBP.PENCE")
 _SETTLED, _LONGEST_DAY = "16:20:00", len("2026-01-16")
@@ -73,12 +73,12 @@ class RowFees:
 
     def texts(self, cells: Sequence[str]) -> list[str]:
         """Return the fees of a row as written, each with the currency that another column or its name states."""
-        found = []
+        texts = []
         for place, unit, named in zip(self._places, self._units, self._named, strict=True):
             text = cells[place].strip() if place is not None else ""
             money = (cells[unit].strip().upper() if unit is not None else "") or named
-            found.append(f"{text} {money}" if money and text[-1:].isdigit() else text)
-        return found
+            texts.append(f"{text} {money}" if money and text[-1:].isdigit() else text)
+        return texts
 
     def total(
         self, texts: Sequence[str], own: str, values: Mapping[str, str], number: _Number
@@ -123,7 +123,7 @@ def _major_of(priced: str) -> tuple[str, ...]:
 
 
 def in_trade_currency(cost: Decimal, rate: Decimal | None) -> Decimal:
-    """Return a fee that is in the currency of the account in that of the trade, a unit of which is worth `rate`."""
+    """Convert a fee from the account's currency to the trade's; `rate` is the value of one unit of the latter."""
     if not rate or not cost:
         return cost
     with localcontext(Context(prec=_DIGITS)):
@@ -225,7 +225,7 @@ def multiplier_by_amount(raw: RawFill) -> Decimal | None:
 def bond_multiplier(raw: RawFill) -> Decimal:
     """Return 0.01 for a price in percent of the face value, 1 for a price in money, by the amount of the row.
 
-    Raises RowError for a bond of which a part was paid back, or whose face value follows an index.
+    Raises RowError for a bond that is partly repaid, or whose face value follows an index.
     """
     multiplier = multiplier_by_amount(raw) if raw.amount else _CENT
     if multiplier not in (None, _CENT, ONE):
@@ -330,7 +330,7 @@ def _terms(kind: EventKind, values: Mapping[str, str], number: _Number) -> Event
 
 
 def entry_and_exit(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of entry and exit of a round trip that is told by what was bought and sold, else nothing."""
+    """Return the fields of entry and exit of a round trip that is stated as purchase and sale, else nothing."""
     if "bought" not in values:
         return {}
     ids = (values.get("buy_id", ""), values.get("sell_id", ""))

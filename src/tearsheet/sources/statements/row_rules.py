@@ -78,7 +78,7 @@ _TIMES = {"time": "clock", "exit_time": "exit_clock", "bought": "clock", "sold":
 _LONGEST_TEXT = 300
 
 
-#: Under which name orders are counted of which nothing was filled.
+#: Name under which orders without a fill are counted.
 UNFILLED = "unfilled_orders"
 _ONLY_CLOCK = re.compile(r"^\d{1,2}:\d\d")
 _WRITE_IT = "write the fill in the generic format instead"

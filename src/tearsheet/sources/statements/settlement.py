@@ -66,7 +66,7 @@ class Settlement(Struct, frozen=True):
 
     def with_multiplier(
         self,
-        found: Instrument | UnknownInstrument,
+        instrument: Instrument | UnknownInstrument,
         symbol: str,
         kind: AssetClass | None,
         currency: str | None,
@@ -85,26 +85,26 @@ class Settlement(Struct, frozen=True):
             money = currency or self.lot_currency or instruments.default_currency
             return Instrument(symbol=text, multiplier=size, currency=money, asset_class="future")
         if stated is None:
-            return found
+            return instrument
         if stated < ZERO:  # an inverse contract, by the rules of its format
             money = currency or instruments.default_currency
             return Instrument(symbol=text, multiplier=stated, currency=money, asset_class="future")
-        if isinstance(found, UnknownInstrument):
-            if found.code != "unknown_instrument" or kind not in ("future", "option") or not stated:
-                return found
+        if isinstance(instrument, UnknownInstrument):
+            if instrument.code != "unknown_instrument" or kind not in ("future", "option") or not stated:
+                return instrument
             money = currency or instruments.default_currency
             return Instrument(symbol=text, multiplier=stated, currency=money, asset_class=kind)
         if kind == "bond" and override is None and stated:
-            return structs.replace(found, multiplier=stated)
-        is_known = override is not None or found.root in instruments.overrides
-        if stated not in (ZERO, found.multiplier) and not is_known:
+            return structs.replace(instrument, multiplier=stated)
+        is_known = override is not None or instrument.root in instruments.overrides
+        if stated not in (ZERO, instrument.multiplier) and not is_known:
             raise RowError(
                 "contradiction",
-                f"the file has a multiplier of {to_plain_string(stated)} for {found.symbol}, "
-                f"the table {to_plain_string(found.multiplier)}",
-                f"state the right one in the instruments file: {found.root or text}: {{multiplier: …}}",
+                f"the file has a multiplier of {to_plain_string(stated)} for {instrument.symbol}, "
+                f"the table {to_plain_string(instrument.multiplier)}",
+                f"state the right one in the instruments file: {instrument.root or text}: {{multiplier: …}}",
             )
-        return found
+        return instrument
 
     def resolve_fee(self, terms: TradeTerms, instrument: Instrument, raw: RawFill) -> tuple[Decimal, Decimal]:
         """Return quantity and commission, with the fee in the currency of the trade. Raises RowError.
@@ -138,7 +138,7 @@ class Settlement(Struct, frozen=True):
         if not (money.isascii() and money.isalnum() and 2 <= len(money) <= _LONGEST_CODE):
             raise RowError("bad_value", f"the currency of the fee is no code, was {money!r}", "such as USD")
         if rate is None and not (raw.leg or raw.status.strip().casefold() not in ("", "fill")):
-            raw.foreign_fee = (fee, money)
+            raw.foreign_fee = (fee, currency_code(money) or money)
             return quantity, ZERO
         if rate is None or rate <= ZERO:
             raise RowError(
@@ -329,3 +329,11 @@ def result_mismatch(result: Decimal, fills: Sequence[Fill], currency: str) -> Ro
         f"entry and exit come to {to_plain_string(gross)}, but the file says {to_plain_string(result)}",
         f"check the multiplier of {fills[0].symbol}, which is {to_plain_string(fills[0].multiplier)}",
     )
+
+
+def currency_code(text: str) -> str | None:
+    """Return the code of a currency in capitals; None if it is empty. Raises RowError."""
+    code = text.strip().upper()
+    if code and not (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
+        raise RowError("bad_value", f"currency is no code, was {text!r}", "allowed is a code such as USD")
+    return code or None

@@ -91,7 +91,7 @@ class Statement:
         return dict(self._reader.skipped)
 
     def nothing_read(self) -> str:
-        """Return what the file is, for one of which nothing was read."""
+        """Return what a file is from which nothing was read."""
         passed = ", ".join(f"{number:,} {rule}" for rule, number in self.skipped.items())
         rows = f"its rows are {passed}" if passed else "it has no rows"
         return f"it is {self.detected.layout.title}, and holds no fill and no event: {rows}"
@@ -132,43 +132,48 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     Raises InputError if it cannot be read, FormatError if its format is unknown or ambiguous.
     """
     known = all_layouts(options.layouts)
-    found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign, options.constants)
-    _raise_unsupported(path, found.layout)
-    found = _with_fee_sign(found, options.fee_sign)
-    options, assumed = _with_usual(found, options)
+    detected = detect_layout(
+        path, known, options.layout, options.mapping, options.fee_sign, options.constants
+    )
+    _raise_unsupported(path, detected.layout)
+    detected = _with_fee_sign(detected, options.fee_sign)
+    options, assumed = _with_usual(detected, options)
     day = None
-    if not found.layout.states_day and options.day is None:
-        options = structs.replace(options, day=(day := _day_of(path, found, options)))
-    found = _with_user_constants(path, found, options)
-    found = _with_level(path, found)
-    found, named = _with_named_account(path, found, options)
-    reader = _reader(found, options.account)
+    if not detected.layout.states_day and options.day is None:
+        options = structs.replace(options, day=(day := _day_of(path, detected, options)))
+    detected = _with_user_constants(path, detected, options)
+    detected = _with_level(path, detected)
+    detected, named = _with_named_account(path, detected, options)
+    reader = _reader(detected, options.account)
     if options.mapping:
-        position, currency = found.position, instruments.default_currency
-        rows = found.table.rows(position.header_line)
-        check_unmapped_columns(path, found.layout, position.header, rows, currency, options.mapping)
+        position, currency = detected.position, instruments.default_currency
+        rows = detected.table.rows(position.header_line)
+        check_unmapped_columns(path, detected.layout, position.header, rows, currency, options.mapping)
     times = list(itertools.islice(reader.times(), _SAMPLE_TIMES))
-    zone = _zone(path, found, options, times)
-    reader.number_format = _number_format(path, found, reader, options)
-    _check_fee_signs(path, found.layout.fees, reader, is_stated=options.fee_sign is not None)
-    order = _date_order(path, found, reader, times, options)
+    zone = _zone(path, detected, options, times)
+    reader.number_format = _number_format(path, detected, reader, options)
+    _check_fee_signs(path, detected.layout.fees, reader, is_stated=options.fee_sign is not None)
+    order = _date_order(path, detected, reader, times, options)
     rules = ParseRules(zone, order, reader.number_format)
-    layout = found.layout
+    layout = detected.layout
     sizes = find_lot_sizes(reader.trades(), layout, reader.number_format) if layout.lots else {}
-    new_parser = _parser_factory(path, instruments, options, found, rules, times, sizes)
+    new_parser = _parser_factory(path, instruments, options, detected, rules, times, sizes)
     assumed += [f"the account is {named}, by the file's name; --account says another"] if named else []
     if day is not None:
         assumed.append(f"its times are of {day}, when the file was written; --date says another day")
     is_usual = zone is not None and zone.key == layout.usual_zone and options.timezone is None
     if zone is not None and is_usual and not _are_zoned(times):
         assumed.append(f"times are of {zone.key}; --timezone says another zone")
-    return Statement(path, found, reader, rules, new_parser, assumed)
+    return Statement(path, detected, reader, rules, new_parser, assumed)
 
 
-def _with_usual(found: DetectedFile, options: StatementOptions) -> tuple[StatementOptions, list[str]]:
+def _with_usual(detected: DetectedFile, options: StatementOptions) -> tuple[StatementOptions, list[str]]:
     """Return the options with those that the layout has for what nobody states, and what is assumed by it."""
-    usual, assumed = found.layout.usual, []
-    has_account = "account" in {*found.preamble, *(found.layout.match_header(found.position.header) or {})}
+    usual, assumed = detected.layout.usual, []
+    has_account = "account" in {
+        *detected.preamble,
+        *(detected.layout.match_header(detected.position.header) or {}),
+    }
     if usual.account and options.account is None and not has_account:
         options = structs.replace(options, account=usual.account)
         assumed.append(f"the account is {usual.account}, by the saved layout; --account says another")
@@ -181,28 +186,28 @@ def _with_usual(found: DetectedFile, options: StatementOptions) -> tuple[Stateme
 
 
 def _with_named_account(
-    path: Path, found: DetectedFile, options: StatementOptions
+    path: Path, detected: DetectedFile, options: StatementOptions
 ) -> tuple[DetectedFile, str]:
     """Return the file with the account that its name states, and that account, unless file or user state one."""
-    layout = found.layout
+    layout = detected.layout
     match = re.search(layout.file_name, path.name) if layout.file_name else None
-    is_stated = "account" in {*found.preamble, *(layout.match_header(found.position.header) or {})}
+    is_stated = "account" in {*detected.preamble, *(layout.match_header(detected.position.header) or {})}
     if match is None or is_stated or options.account:
-        return found, ""
-    return structs.replace(found, preamble={**found.preamble, "account": match[1]}), match[1]
+        return detected, ""
+    return structs.replace(detected, preamble={**detected.preamble, "account": match[1]}), match[1]
 
 
-def _reader(found: DetectedFile, account: str | None) -> TableReader:
-    preamble = dict(found.preamble)
+def _reader(detected: DetectedFile, account: str | None) -> TableReader:
+    preamble = dict(detected.preamble)
     if account:
         preamble.pop("account", None)
     return TableReader(
-        found.table,
-        found.layout,
-        found.position.header,
-        found.position.header_line,
+        detected.table,
+        detected.layout,
+        detected.position.header,
+        detected.position.header_line,
         preamble,
-        None if "account" in found.layout.columns else account,
+        None if "account" in detected.layout.columns else account,
     )
 
 
@@ -217,15 +222,15 @@ def _raise_unsupported(path: Path, layout: Layout) -> None:
 
 
 def _zone(
-    path: Path, found: DetectedFile, options: StatementOptions, times: Sequence[str]
+    path: Path, detected: DetectedFile, options: StatementOptions, times: Sequence[str]
 ) -> ZoneInfo | None:
     """Return the time zone of times without an offset: that of the format, else that of the user.
 
     It is optional if all times of the sample have an offset. Binance writes a zone other than UTC into
     the name of a file. Raises FormatError.
     """
-    layout = found.layout
-    zone = layout.zone_of(found.position.header)
+    layout = detected.layout
+    zone = layout.zone_of(detected.position.header)
     elsewhere = _OTHER_ZONE.search(path.name) if zone == "UTC" else None
     if zone is not None and elsewhere is None:
         return ZoneInfo(zone)
@@ -245,39 +250,39 @@ def _zone(
     return options.timezone
 
 
-def _with_level(path: Path, found: DetectedFile) -> DetectedFile:
+def _with_level(path: Path, detected: DetectedFile) -> DetectedFile:
     """Return the file with rules for its finest level of detail: executions, else orders."""
-    layout, position = found.layout, found.position
+    layout, position = detected.layout, detected.position
     if not any(rule.levels for rule in layout.rows):
-        return found
-    rules = choose_levels(layout.rows, position.header, lambda: _rows(found), str(path))
-    return structs.replace(found, layout=structs.replace(layout, rows=rules))
+        return detected
+    rules = choose_levels(layout.rows, position.header, lambda: _rows(detected), str(path))
+    return structs.replace(detected, layout=structs.replace(layout, rows=rules))
 
 
 def _are_zoned(times: Sequence[str]) -> bool:
     return any(times) and all(has_zone(text.strip()) for text in times)
 
 
-def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
+def _with_fee_sign(detected: DetectedFile, sign: FeeSign | None) -> DetectedFile:
     """Return the file with the sign of fees that the user states."""
-    if sign is None or found.layout.fees.cost == sign or found.is_json_lines:
-        return found
-    fees = structs.replace(found.layout.fees, cost=sign)
-    return structs.replace(found, layout=structs.replace(found.layout, fees=fees))
+    if sign is None or detected.layout.fees.cost == sign or detected.is_json_lines:
+        return detected
+    fees = structs.replace(detected.layout.fees, cost=sign)
+    return structs.replace(detected, layout=structs.replace(detected.layout, fees=fees))
 
 
-def _day_of(path: Path, found: DetectedFile, options: StatementOptions) -> date:
+def _day_of(path: Path, detected: DetectedFile, options: StatementOptions) -> date:
     """Return the last day on which all times of a file without days were past when it was written."""
-    zone = options.timezone or ZoneInfo(found.layout.zone or found.layout.usual_zone or "UTC")
+    zone = options.timezone or ZoneInfo(detected.layout.zone or detected.layout.usual_zone or "UTC")
     written = datetime.fromtimestamp(path.stat().st_mtime, zone)
-    clocks = filter(None, map(_CLOCK.match, _reader(found, options.account).times()))
+    clocks = filter(None, map(_CLOCK.match, _reader(detected, options.account).times()))
     latest = max(((int(clock[1]), int(clock[2])) for clock in clocks), default=(0, 0))
     return written.date() - (_DAY if latest > (written.hour, written.minute) else timedelta())
 
 
-def _with_user_constants(path: Path, found: DetectedFile, options: StatementOptions) -> DetectedFile:
+def _with_user_constants(path: Path, detected: DetectedFile, options: StatementOptions) -> DetectedFile:
     """Return the file with the day and currency that the user states. Raises FormatError."""
-    layout = found.layout
+    layout = detected.layout
     if not layout.states_currency and options.currency is None:
         raise FormatError(
             f"{path}: {layout.title} do not say in which money they are",
@@ -288,7 +293,7 @@ def _with_user_constants(path: Path, found: DetectedFile, options: StatementOpti
         **layout.constants,
         **options.constants,
     }
-    return structs.replace(found, layout=structs.replace(layout, constants=constants))
+    return structs.replace(detected, layout=structs.replace(layout, constants=constants))
 
 
 def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_stated: bool) -> None:
@@ -309,61 +314,61 @@ def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_stated: 
 
 
 def _number_format(
-    path: Path, found: DetectedFile, reader: TableReader, options: StatementOptions
+    path: Path, detected: DetectedFile, reader: TableReader, options: StatementOptions
 ) -> NumberFormat:
-    if found.is_json_lines:
+    if detected.is_json_lines:
         return NumberFormat(".")
     if options.decimal_mark is not None:
         return NumberFormat(options.decimal_mark)
     sample = itertools.islice(reader.numbers(), _SAMPLE_NUMBERS)
-    return detect_number_format(sample, reader.numbers(), found.position.separator or ",", str(path))
+    return detect_number_format(sample, reader.numbers(), detected.position.separator or ",", str(path))
 
 
 def _date_order(
-    path: Path, found: DetectedFile, reader: TableReader, sample: Sequence[str], options: StatementOptions
+    path: Path, detected: DetectedFile, reader: TableReader, sample: Sequence[str], options: StatementOptions
 ) -> DateOrder | None:
     """Return the date order, detected in the whole file unless the sample is unambiguous."""
-    stated = options.date_order or found.layout.date_order
-    if stated is not None or found.is_json_lines or all(is_unambiguous(text.strip()) for text in sample):
+    stated = options.date_order or detected.layout.date_order
+    if stated is not None or detected.is_json_lines or all(is_unambiguous(text.strip()) for text in sample):
         return stated
-    is_european = found.position.separator == ";" or reader.number_format.decimal_mark == ","
+    is_european = detected.position.separator == ";" or reader.number_format.decimal_mark == ","
     # Other dates of a file are written like its times.
-    others = (cell for cells in _rows(found) for cell in cells)
-    usual = found.layout.usual_date_order
+    others = (cell for cells in _rows(detected) for cell in cells)
+    usual = detected.layout.usual_date_order
     return detect_date_order(
         reader.times(), is_european=is_european, file=str(path), others=others, usual=usual
     )
 
 
-def _rows(found: DetectedFile) -> Iterator[list[str]]:
+def _rows(detected: DetectedFile) -> Iterator[list[str]]:
     """Yield the readable rows below the header."""
-    return (cells for cells, problem in found.table.rows(found.position.header_line) if problem is None)
+    return (cells for cells, problem in detected.table.rows(detected.position.header_line) if problem is None)
 
 
 def _parser_factory(
     path: Path,
     instruments: Instruments,
     options: StatementOptions,
-    found: DetectedFile,
+    detected: DetectedFile,
     rules: ParseRules,
     times: Iterable[str],
     lot_sizes: Mapping[str, Decimal],
 ) -> Callable[[], FillParser]:
     """Return a factory for parsers: each pass over the file needs its own, because a parser has state."""
-    newest_first, ascending = _time_direction(times, rules, is_newest_first=found.layout.newest_first)
+    newest_first, ascending = _time_direction(times, rules, is_newest_first=detected.layout.newest_first)
     settlement = Settlement(
-        lots=found.layout.lots,
+        lots=detected.layout.lots,
         lot_sizes=lot_sizes,
-        lot_currency=found.preamble.get("fee_currency"),
-        is_account_money=found.layout.is_account_money,
-        is_root_equity=found.layout.ambiguous == "equity",
+        lot_currency=detected.preamble.get("fee_currency"),
+        is_account_money=detected.layout.is_account_money,
+        is_root_equity=detected.layout.ambiguous == "equity",
         rates=options.fee_rates,
-        futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,
+        futures_pay_fees_only=detected.layout.fees.futures_pay_fees_only,
     )
-    sides = found.layout.side_words(Side.BUY, Side.SELL)
-    if found.layout.has_rules:
+    sides = detected.layout.side_words(Side.BUY, Side.SELL)
+    if detected.layout.has_rules:
         sides |= {"buy": Side.BUY, "sell": Side.SELL}
-    row_text = itemgetter(-1) if found.is_json_lines else (found.position.separator or ",").join
+    row_text = itemgetter(-1) if detected.is_json_lines else (detected.position.separator or ",").join
 
     def make() -> FillParser:
         return FillParser(

@@ -109,8 +109,8 @@ def split_unit(text: str) -> tuple[str, str]:
     """Split a number and the code of the coin or currency behind it."""
     if len(text) > _LONGEST:
         return text, ""
-    found = _UNIT.match(text) if text[-1:].isalnum() and not text[-1:].isdigit() else None
-    return (found["number"].strip(), found["unit"]) if found else (text, "")
+    match = _UNIT.match(text) if text[-1:].isalnum() and not text[-1:].isdigit() else None
+    return (match["number"].strip(), match["unit"]) if match else (text, "")
 
 
 def detect_number_format(

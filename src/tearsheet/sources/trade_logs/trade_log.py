@@ -172,7 +172,7 @@ def _decode_any_case(line: bytes) -> TradeRecord:
 
 
 class _RepeatedKeys:
-    """Search for a key that stands twice in one object, of which decoding keeps the last value.
+    """Search for a key that one object has twice; decoding would keep its last value only.
 
     Lines with as many keys as one that was checked are checked for the keys of money only: that costs 0.3 µs
     a line instead of 2.5.
@@ -270,10 +270,10 @@ def _describe_error(line: bytes, error: Exception) -> tuple[str, str, str]:
         line.decode()
     except UnicodeDecodeError:
         return "bad_encoding", "the line is not UTF-8", "trade logs are written in UTF-8"
-    if found := _NOT_FINITE.search(line):
+    if match := _NOT_FINITE.search(line):
         return (
             "bad_number",
-            f"{found[1].decode()} is not a finite number, was {found[2].decode()}",
+            f"{match[1].decode()} is not a finite number, was {match[2].decode()}",
             f"allowed is {_ALLOWED['bad_number']}",
         )
     try:

@@ -116,7 +116,7 @@ class EventStreams:
         self._queries.execute("remove_gaps_since", (*stream, start_us))
 
     def remove_unborne(self, stream: Stream, start_us: int) -> None:
-        """Remove the bookings from an instant on that no position bears."""
+        """Remove the bookings without a position from an instant on."""
         span = (*stream, start_us)
         unborne = self._queries.rows(BookingRow, "unborne_bookings", span)
         if unborne:

@@ -1,6 +1,6 @@
 """Records that a log file no longer has: they stay booked, under a source of their own, until somebody decides.
 
-A record vanishes when a file is rotated, truncated, started anew or rewritten without it. A record of the same
+A record vanishes when a file is rotated, truncated, restarted or rewritten without it. A record of the same
 order, account and symbol in the new file is its new version instead.
 """
 
@@ -28,7 +28,7 @@ class VanishedRecords:
         self._queries, self._records, self._doubts, self._now_us = queries, records, doubts, now_us
 
     def since(self, before: Iterable[StoredRecord], source_id: int) -> list[StoredRecord]:
-        """Return the records that a file had before it was read anew, and has no more."""
+        """Return the records that a file had before it was read again, and no longer has."""
         present: dict[tuple[str, str, str], list[StoredRecord]] = defaultdict(list)
         for record in self._records.of_source(source_id):
             present[_order(record)].append(record)

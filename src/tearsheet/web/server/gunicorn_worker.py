@@ -128,7 +128,7 @@ class _Calls(WorkerProcess):
 
     @property
     def is_ending(self) -> bool:
-        """Return whether the worker was told to stop, or its server is gone."""
+        """Return whether the worker got a signal to stop, or its server is gone."""
         return not self._is_wanted()
 
     @property
