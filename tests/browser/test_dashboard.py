@@ -111,7 +111,7 @@ def test_a_list_is_filtered_while_typing_sorted_and_opened(make_seat: Any) -> No
     page.get_by_role("link", name="Net P&L", exact=True).click()
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("Net P&L")
     page.locator("tbody th a").first.click()
-    expect(page.get_by_role("heading", name="Bookings")).to_be_visible()
+    expect(page.get_by_role("heading", name="Fills")).to_be_visible()
 
 
 def test_a_window_is_taken_apart(make_seat: Any) -> None:

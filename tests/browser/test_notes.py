@@ -55,7 +55,7 @@ def test_a_note_is_written_kept_and_found_by_keyboard_alone(make_seat: Any) -> N
         if page.evaluate("document.activeElement.matches('tbody th a')"):
             break
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Bookings")).to_be_visible()
+    expect(page.get_by_role("heading", name="Fills")).to_be_visible()
     page.evaluate("window.stays = true")
     box = page.get_by_role("textbox", name="Note")
     for _ in range(40):
@@ -69,7 +69,7 @@ def test_a_note_is_written_kept_and_found_by_keyboard_alone(make_seat: Any) -> N
     page.keyboard.press("Tab")
     page.keyboard.type("Patience, A+ setup")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").filter(has_text="Kept.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
     assert page.evaluate("window.stays")  # only the part of the page with the note came anew
     expect(page.get_by_role("textbox", name="Note")).to_have_value("Waited for the retest.\nPaid.")
     page.get_by_role("link", name="Tag patience").focus()
@@ -85,15 +85,15 @@ def test_two_tabs_do_not_overwrite_each_other_unseen(make_seat: Any) -> None:
     page = seat.go(f"/trades/{position}")
     say(seat, position, "of the other tab")
     page.get_by_role("textbox", name="Note").fill("mine")
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save").click()
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("Not kept: this was written upon version 0")
+    expect(alert).to_contain_text("Not saved: this was written upon version 0")
     expect(alert).to_contain_text("wrote version 1 at")
     expect(page.locator("blockquote")).to_have_text("of the other tab")
     expect(page.get_by_role("textbox", name="Note")).to_have_value("mine")
-    page.get_by_role("button", name="Keep").click()
-    expect(page.get_by_role("status").filter(has_text="Kept.")).to_be_visible()
-    page.get_by_text("All 2 versions").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+    page.get_by_text("Version history (2)").click()
     expect(page.locator(".versions li")).to_have_text([re.compile("mine"), re.compile("of the other tab")])
 
 
@@ -103,7 +103,7 @@ def test_a_note_is_written_without_scripts(make_seat: Any) -> None:
     page = seat.page
     page.goto(f"http://127.0.0.1:{seat.server.port}/trades/{position}")
     page.get_by_role("textbox", name="Note").fill("plain form")
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save").click()
     expect(page).to_have_url(re.compile(f"/trades/{position}\\?said=kept#notes$"))
     expect(page.get_by_role("textbox", name="Note")).to_have_value("plain form")
     page.goto(f"http://127.0.0.1:{seat.server.port}/trades")
@@ -143,8 +143,8 @@ def test_from_a_number_to_its_fills_by_keyboard(make_seat: Any) -> None:
     expect(page.locator("main")).to_contain_text("add up to it exactly")
     page.locator("tbody th a").first.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Bookings")).to_be_visible()
-    expect(page.locator(".places").first).to_contain_text(", line ")
+    expect(page.get_by_role("heading", name="Fills")).to_be_visible()
+    expect(page.locator(".places").first).to_contain_text(re.compile(":[0-9]+$"))
 
 
 def test_a_list_and_an_open_trade_follow_while_a_note_is_written(make_seat: Any) -> None:
@@ -157,9 +157,9 @@ def test_a_list_and_an_open_trade_follow_while_a_note_is_written(make_seat: Any)
     other = make_seat().go("/trades?symbol=TSLA")
     expect(other.get_by_text("No trades match these filters.")).to_be_visible()
     assert seat.server.post("/api/fills", [fill(-25, "SELL", 110, symbol="TSLA", quantity=2)])[0] == 201
-    expect(page.locator(".facts")).to_contain_text("closed, win", timeout=20_000)
+    expect(page.locator(".facts")).to_contain_text("Closed · Win", timeout=20_000)
     expect(page.locator("#around tbody tr")).to_have_count(2)
     expect(page.get_by_role("textbox", name="Note")).to_have_value("half a thought")
     expect(other.get_by_role("status")).to_contain_text("1–1 of 1 trades", timeout=20_000)
-    page.get_by_role("button", name="Keep").click()
-    expect(page.get_by_role("status").filter(has_text="Kept.")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()

@@ -190,7 +190,7 @@ def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(at_desk:
     expect(page.locator(".banner")).to_contain_text("✓ Acknowledged 1 alert.")
     page.get_by_role("link", name="Near 1").click()
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.locator("tbody td.next").click()
+    page.locator("tbody td.next-limit").click()
     expect(page).to_have_url(re.compile("/day\\?account=NEAR$"))
 
 

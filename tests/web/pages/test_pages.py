@@ -424,7 +424,7 @@ def test_signing_in_leads_nowhere_else(guarded: tuple[Api, str, str], onward: st
     ("path", "status", "words"),
     [
         ("/trades?sort=luck", 422, "allowed is closed"),
-        ("/trades/zzz", 404, "no such trade"),
+        ("/trades/zzz", 404, "trade not found"),
         ("/trades/0123456789abcdef", 404, "no position"),
         ("/?account=nobody", 404, "no account"),
         ("/performance?window=custom", 422, "needs a start"),

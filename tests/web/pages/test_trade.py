@@ -39,7 +39,7 @@ def test_a_note_is_kept_by_a_plain_form(api: Api, position: str) -> None:
     assert answer.headers["Location"] == f"/trades/{position}?said=kept#notes"
     text = page(api, f"/trades/{position}?said=kept")
     assert "waited\nand paid" in text
-    assert "Kept." in text
+    assert "Saved." in text
     assert 'href="/trades?tag=a%2B+setup"' in text
     assert 'value="a+ setup, patience"' in text
     listed = page(api, "/trades?tag=patience")
@@ -54,7 +54,7 @@ def test_what_another_tab_wrote_is_not_overwritten_unseen(api: Api, position: st
     answer = send(api, path, form("second tab", "two"))
     assert answer.status_code == 409
     text = html.unescape(answer.text)
-    assert "Not kept:" in text
+    assert "Not saved:" in text
     assert "wrote version 1 at" in text
     assert "<blockquote>" in text
     assert re.search(r"<textarea[^>]*>\nsecond tab</textarea>", text)
@@ -63,9 +63,9 @@ def test_what_another_tab_wrote_is_not_overwritten_unseen(api: Api, position: st
     # a script that fetches the part of the page gets the same words
     part = send(api, path, form("second tab"), SAME | {"HX-Request": "true"})
     assert part.status_code == 200
-    assert "Not kept:" in part.text
+    assert "Not saved:" in part.text
     assert send(api, path, form("second tab", "two", 1)).status_code == 303
-    assert "All 2 versions" in page(api, f"/trades/{position}")
+    assert "Version history (2)" in page(api, f"/trades/{position}")
 
 
 def test_a_bad_note_is_refused_and_stays_in_its_form(api: Api, position: str) -> None:
@@ -105,7 +105,7 @@ def test_hostile_notes_and_tags_are_text_everywhere(api: Api, position: str) -> 
 
 
 def test_orphaned_notes_have_a_page_and_are_written_on_there(api: Api, position: str) -> None:
-    assert "Every note stands with its trade" in page(api, "/notes")
+    assert "Every note is attached to a trade" in page(api, "/notes")
     assert "/notes" not in page(api, "/trades")
     send(api, f"/trades/{position}/notes", form(HOSTILE, "kept"))
     api.client.post("/api/imports/1/undo")
@@ -128,7 +128,7 @@ def test_a_note_that_was_joined_is_written_on_from_the_trade_it_stands_in(api: A
     api.fills(fill(15))
     (joined,) = [p["id"] for p in api.get("/api/positions?state=open")["data"]]
     text = page(api, f"/trades/{joined}")
-    assert "Written of the fill at" in text
+    assert "Note on the fill at" in text
     action = re.search(r'action="(/notes/\w+)"', text)
     assert action
     answer = send(api, action[1], form("still", version=1))
@@ -136,7 +136,7 @@ def test_a_note_that_was_joined_is_written_on_from_the_trade_it_stands_in(api: A
     refused = send(api, action[1], form("stale", version=1))
     assert refused.status_code == 409
     assert re.search(r"<textarea[^>]*>\nstale</textarea>", refused.text)
-    assert "Bookings" in refused.text
+    assert "Fills" in refused.text
 
 
 def test_filters_left_empty_are_no_filters(api: Api, position: str) -> None:
@@ -259,3 +259,75 @@ def test_a_note_on_the_command_line_of_another_process_is_seen_at_once(api: Api,
         TradeNotes(tracker).write(position, validate_note("from outside", ["x"]), "kim", 0)
     assert "Has a note" in page(api, "/trades")
     assert "from outside" in page(api, f"/trades/{position}")
+
+
+def cells_of(text: str, caption: str) -> list[list[str]]:
+    """The cells of each row of a table, as text."""
+    table = text[text.index(f'aria-label="Table: {caption}"') :]
+    bodies = re.findall(r"<tr>(.*?)</tr>", table[: table.index("</table>")], re.DOTALL)[1:]
+    cells = (re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", body, re.DOTALL) for body in bodies)
+    return [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in cells]
+
+
+def test_a_trade_shows_its_fills_and_what_they_realized(api: Api) -> None:
+    es: dict[str, Any] = {"symbol": "ESZ26"}
+    api.fills(
+        fill(1, "SELL", 5000, quantity=4, commission="2.48", **es),
+        fill(5, "BUY", 4998, quantity=3, commission="1.86", **es),
+        fill(9, "BUY", 4999, quantity=1, commission="0.62", **es),
+    )
+    (trade,) = api.get("/api/positions")["data"]
+    text = page(api, f"/trades/{trade['id']}")
+    assert [row[:7] for row in cells_of(text, "Fills")] == [
+        ["12:01:00", "Sell short", "−4", "5,000.00", "—", "$2.48", "−$2.48"],
+        ["12:05:00", "Buy", "+3", "4,998.00", "+$300.00", "$1.86", "+$298.14"],
+        ["12:09:00", "Buy", "+1", "4,999.00", "+$50.00", "$0.62", "+$49.38"],
+        ["Position flat", "+$350.00", "$4.96", "+$345.04", ""],
+    ]
+    shown = html.unescape(text)
+    assert "Sell 4 @ 5,000.00" in shown
+    assert "3 executions from 20 Nov 2026 12:01:00 to 20 Nov 2026 12:09:00, realized +$345.04" in shown
+    assert "no stop recorded" in shown
+    assert shown.count('<polygon class="execution"') == 6  # three, for a desk and for a phone
+
+
+def test_a_logged_trade_has_its_entry_and_the_exit_that_its_result_means(api: Api) -> None:
+    api.place.log("2026-11-20", record(price="227.22", quantity=80, net="-70.60", outcome="loss", held=216))
+    (trade,) = api.get("/api/positions")["data"]
+    assert (trade["average_entry"], trade["average_exit"], trade["implied_exit"]) == (227.22, None, 226.35)
+    rows = cells_of(page(api, f"/trades/{trade['id']}"), "Fills")
+    assert [row[1:7] for row in rows[:2]] == [
+        ["Buy", "+80", "227.22", "—", "—", "—"],
+        ["Sell", "−80", "226.35 *", "−$69.60", "$1.00", "−$70.60"],
+    ]
+    assert "from the logged result" in page(api, f"/trades/{trade['id']}")
+    assert "226.35" in page(api, "/trades")
+
+
+def test_a_trade_says_which_of_its_day_it_is_and_leads_to_the_others(api: Api) -> None:
+    for number, account in enumerate(("A", "B", "A")):
+        api.fills(
+            fill(10 * number + 1, account=account, fill_id=f"{number}a"),
+            fill(10 * number + 2, "SELL", 101, account=account, fill_id=f"{number}b"),
+        )
+    first, second, third = (one["id"] for one in reversed(api.get("/api/positions")["data"]))
+    text = page(api, f"/trades/{second}")
+    assert "2 of 3 this day" in text
+    assert f'rel="prev" href="/trades/{first}"' in text
+    assert f'rel="next" href="/trades/{third}"' in text
+    text = page(api, f"/trades/{third}?account=A")
+    assert "2 of 2 this day" in text
+    assert f'rel="prev" href="/trades/{first}?account=A"' in text
+    assert 'rel="next"' not in text
+
+
+def test_an_open_trade_and_one_fill_have_a_page_too(api: Api) -> None:
+    api.fills(fill(1, quantity=3), fill(2, "SELL", 101))
+    (trade,) = api.get("/api/positions?state=open")["data"]
+    text = page(api, f"/trades/{trade['id']}")
+    assert "Still open" in text
+    assert "quantity 3 (2 still open)" in text
+    assert "this day" not in text
+    api.fills(fill(5, symbol="<b>X", fill_id="x"))
+    (other,) = (one for one in api.get("/api/positions?state=open")["data"] if one["symbol"] != "MSFT")
+    assert "<b>X" not in page(api, f"/trades/{other['id']}")

@@ -19,7 +19,7 @@ from tearsheet.store.tables.pages import RowRange
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.trade_list import TradeList, TradeScope
 from tearsheet.trade.amount import ZERO, exact, ratio
-from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, to_micros
 
@@ -30,7 +30,8 @@ _NO_SIZE = Unrealized(None, "the trade log does not state what is left of it")
 class PositionView(Struct, frozen=True, kw_only=True):
     """View of a position. Money is in `currency`; unknown values are None. `net` is gross − fees + carry.
 
-    `return_on_entry` is net ÷ the value of all entries, of a closed position whose entries are known.
+    `return_on_entry` is net ÷ the value of all entries, of a closed position whose entries are known. `implied_exit` is
+    the mean exit price that the logged result of a trade amounts to, where the log states the entry only.
     """
 
     id: str
@@ -66,6 +67,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     note: str | None = None
     tags: tuple[str, ...] = ()
     return_on_entry: Decimal | None = None
+    implied_exit: Decimal | None = None
 
 
 FillSource = Literal["execution", "round_trip"]
@@ -198,7 +200,17 @@ def position_view(
             note=remark.note,
             tags=remark.tags,
             return_on_entry=_return_on_entry(p) if closed and entry_known else None,
+            implied_exit=_implied_exit(p) if is_logged and entry_known and not exit_known else None,
         )
+
+
+def _implied_exit(p: Position) -> Decimal | None:
+    """Return the exit price by which gross is what the log says, to 8 decimals; None for an inverse contract."""
+    if p.is_inverse or not p.entry_value:
+        return None
+    gained = ratio(p.gross if p.side is Side.BUY else -p.gross, p.quantity * p.multiplier)
+    entry = ratio(p.entry_value, p.quantity)
+    return None if gained is None or entry is None else entry + gained
 
 
 def _return_on_entry(p: Position) -> Decimal | None:

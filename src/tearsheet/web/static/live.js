@@ -58,7 +58,7 @@
       if (old && next) patch(old, next);
     }
     root.dataset.title = fresh.documentElement.dataset.title;
-    document.querySelector("h1").textContent = fresh.querySelector("h1").textContent;
+    patch(document.querySelector("h1"), fresh.querySelector("h1"));
     document.dispatchEvent(new Event("fresh"));
   }
 

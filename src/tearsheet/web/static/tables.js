@@ -82,10 +82,10 @@
   };
   const keys = { j: () => move(1), k: () => move(-1), x: select, t: () => act("input[data-bulk]"), a: acknowledge };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape") {
       const pop = document.querySelector("details.pop[open]");
-      if (pop) { pop.open = false; pop.querySelector("summary").focus(); } else if (!event.target.closest("dialog")) clear();
+      if (pop) { pop.open = false; pop.querySelector("summary").focus(); } else clear();
       return;
     }
     if (event.target.closest('input:not([type="checkbox"]), select, textarea')) return;
