@@ -31,7 +31,7 @@ from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.brokers import broker_content
 from tearsheet.web.rendering.labels import day_label, incompleteness, link
-from tearsheet.web.rendering.tiles import curves, split_bars, tiles
+from tearsheet.web.rendering.tiles import curves, day_ticks, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
 _TILES = ("net_pnl", "win_rate", "profit_factor", "expectancy", "winning_days", "max_drawdown")
@@ -149,6 +149,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
     sparklines = {
         **split_bars(summary),
         **curves([day.total for day in curve], [day.max_drawdown for day in curve]),
+        **day_ticks([day.net_pnl for day in curve]),
     }
     filters = {"account": selection.scope.account, "currency": selection.currency}
     range_filters = {**filters, "window": "custom", "start": window.start, "end": window.last_day}

@@ -28,7 +28,7 @@ SIGNED = {
     "gross_loss",
 }
 _HEIGHT = 100
-_TICKS = 20
+_TICKS, _DAY_TICKS = 20, 22
 #: Stretches that a sparkline of many values is drawn in.
 _PLACES = 60
 
@@ -124,6 +124,13 @@ def recent_results(newest_first: Sequence[Decimal]) -> dict[str, Sparkline | Non
     return {"current_streak": sparkline}
 
 
+def day_ticks(nets: Sequence[Decimal]) -> dict[str, Sparkline | None]:
+    """Return ticks of the latest days, the newest at the right."""
+    results = nets[-_DAY_TICKS:]
+    sparkline = Sparkline("bars", bars=svg.result_ticks(results, _DAY_TICKS)) if len(results) > 1 else None
+    return {"winning_days": sparkline}
+
+
 def _split_bar(*parts: tuple[Any, str]) -> Sparkline | None:
     bars = svg.split_bar(parts)
     return Sparkline("split", bars=bars) if bars else None
@@ -132,15 +139,21 @@ def _split_bar(*parts: tuple[Any, str]) -> Sparkline | None:
 def _caption(name: str, summary: PerformanceSummary) -> str:
     """Return a second number for metrics that are not clear without one."""
     value = summary.value
-    won, lost, trades = (value(f"{kind}_trades") for kind in ("winning", "losing", "total"))
+    counts = [
+        value(kind) or 0 for kind in ("winning_trades", "losing_trades", "total_trades", "sessions_traded")
+    ]
+    won, lost, trades, days = (f"{number:,}" for number in counts)
     captions = {
         "total_trades": f"{won} won, {lost} lost",
-        "net_pnl": f"{trades:,} trade{'s' if trades != 1 else ''}" if isinstance(trades, int) else "",
+        "net_pnl": f"{trades} trade{'s' if trades != '1' else ''}",
         "win_rate": f"{won} of {trades}",
         "profit_factor": f"{won} won, {lost} lost",
-        "winning_days": f"of {value('sessions_traded')} days",
+        "winning_days": f"of {days} day{'s' if days != '1' else ''}",
     }
-    if captions.get(name):
+    multiple = summary.metrics["average_r"]
+    if isinstance(multiple.value, Decimal | float) and multiple.n:
+        captions["expectancy"] = f"{multiple.value:+.2f} R · n {multiple.n:,}".replace("-", "\N{MINUS SIGN}")
+    if name in captions:
         return captions[name]
     if name == "current_streak" and value("streak_type") is not None:
         return f"in a row: {value('streak_type')}"
