@@ -23,3 +23,31 @@ def test_the_table_of_changes_covers_common_ones() -> None:
     text = (TOP / "CONTRIBUTING.md").read_text("utf-8")
     rows = re.findall(r"^\| (?!to change|---)[^|]+\| [^|]*`[^|]+\|$", text, re.M)
     assert len(rows) >= 20
+
+
+_LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def _anchors(page: Path) -> set[str]:
+    """The places of a page that a link may name: its headings as GitHub writes them, and its anchors."""
+    text = page.read_text("utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    lost = []
+    for path, anchor in _LINK.findall(page.read_text("utf-8")):
+        if path.startswith(("http:", "https:", "mailto:")):
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in _anchors(target)):
+            lost.append(f"{path}#{anchor}")
+    assert lost == []
+
+
+def test_every_page_is_listed() -> None:
+    listed = {path for path, _ in _LINK.findall((TOP / "docs" / "README.md").read_text("utf-8"))}
+    assert {page.name for page in (TOP / "docs").glob("*.md")} - listed == {"README.md"}
