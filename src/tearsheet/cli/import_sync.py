@@ -132,6 +132,11 @@ def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
         )
     for orphan in report.orphans[:_MAX_LINES]:
         click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
+    if report.orphans:
+        click.echo(
+            "  `tearsheet opening` states what was held before; with --from-reported it takes the broker's results, "
+            "where the file has them"
+        )
     _echo_tie_out(report.tie_out)
     for rejection in report.rejections[:_MAX_LINES]:
         click.echo(format_rejection(rejection))

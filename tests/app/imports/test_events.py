@@ -235,3 +235,27 @@ def test_what_was_held_before_is_taken_from_the_brokers_result_by_choice(place: 
         assert tracker.get_summary("weekly").value("net_pnl") == 8
         with pytest.raises(NotFoundError):
             open_from_reported(tracker, "A", "XYZ")
+
+
+FLEX = """ClientAccountID,CurrencyPrimary,AssetClass,Symbol,DateTime,Quantity,TradePrice,TradeMoney,IBCommission,IBCommissionCurrency,IBExecID,LevelOfDetail,Open/CloseIndicator,FifoPnlRealized
+U1,USD,STK,ACT,20261102;093000,100,150,15000,-1,USD,e1,EXECUTION,O,0
+U1,USD,STK,ACT,20261103;093000,-60,151,-9060,-0.6,USD,e2,EXECUTION,C,58.8
+U1,USD,STK,ACT,20261103;093000,60,,,,,,CLOSED_LOT,,58.8
+U1,USD,STK,OLD,20261104;093000,-10,20,-200,-1,USD,e3,EXECUTION,C,49
+U1,USD,STK,FLIP,20261105;093000,10,20,200,-1,USD,e4,EXECUTION,O,0
+U1,USD,STK,FLIP,20261106;093000,-20,21,-420,-1,USD,e5,EXECUTION,C;O,8.5
+"""
+
+
+def test_results_of_a_flex_query_are_compared_once_and_open_what_they_close(place: Place) -> None:
+    path = place.write("flex.csv", FLEX)
+    with place.tracker() as tracker:
+        tracker.import_file(path)
+        before = tie_out(tracker, path, "ibkr_flex_csv")
+        assert before is not None
+        assert before.text == "differs from the broker: 1 of 10 (1 unknown)"
+        assert (before.differences[0].symbol, before.differences[0].theirs) == ("OLD", 49)
+        open_from_reported(tracker, "U1")
+        after = tie_out(tracker, path, "ibkr_flex_csv")
+        assert after is not None
+        assert after.text == "agrees with the broker: 10 of 10"
