@@ -158,3 +158,32 @@ def test_two_days_are_a_line_and_nothing_is_said_for_nothing(desk: Any) -> None:
     assert len(heights(page, "equity", "total")) > 2
     page = seat.go("/performance?window=monthly&start=2025-01-01")
     expect(page.locator("main")).to_contain_text("Nothing was traded in this window.")
+
+
+def test_a_part_of_a_day_is_zoomed_to_by_its_times(desk: Any) -> None:
+    seat = desk()
+    page = seat.go("/day")
+    chart = page.locator("[data-chart=fills]")
+    ends = chart.locator(".tag-words").text_content() or ""
+    chart.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("+")
+    back = chart.get_by_role("button", name="Reset zoom")
+    expect(back).to_be_visible()
+    assert "#zoom=2026-11-20T" in page.url
+    assert chart.get_by_role("link", name="Use this range").count() == 0
+    expect(chart.locator(".tag-words")).to_have_text(ends)  # the same totals as the whole day
+    expect(chart.locator("circle")).to_have_count(5)  # the nearest before, and four of one second
+    page.keyboard.press("Escape")
+    expect(back).to_have_count(0)
+
+
+def test_two_periods_are_compared_on_one_scale(make_seat: Any) -> None:
+    page = make_seat().go("/performance?window=monthly&compare=yes")
+    chart = page.locator("[data-chart=comparison]")
+    expect(chart.locator("polyline.total")).to_have_count(1)
+    expect(chart.locator("polyline.second")).to_have_count(1)
+    assert chart.locator("text.tick").count() > 4
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+    expect(chart.locator(".tip strong")).to_have_text("Trading day 1")

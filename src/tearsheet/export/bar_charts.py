@@ -30,6 +30,7 @@ from tearsheet.trade.amount import ONE, ZERO, exact
 
 _TOP, _LABELS, _RIGHT = 120, 200, 60
 _MAX_BAR = 240
+_DAY_LABEL = 520
 
 
 class BandPoint(Struct, frozen=True):
@@ -181,6 +182,42 @@ def band_picture(drawn: Sequence[BandPoint], look: BandLook, width: int, height:
         )
         names = (look.name, "95% from", "to") if drawn[-1].low is not None else (look.name,)
         return frame.picture(parts, description, stops, names)
+
+
+def two_curves_picture(
+    curves: Sequence[tuple[str, Sequence[DailyPoint]]], words: ChartWords, width: int, height: int
+) -> Picture:
+    """Return two curves by the number of their trading day, each with its name, on one scale."""
+    with exact():
+        totals = [[day.total for day in days] for _, days in curves]
+        amounts = [ZERO, *(total for one in totals for total in one)]
+        room = (max(amounts) - min(amounts)) / 16
+        low, high = min(amounts), max(amounts)
+        frame = _Frame((width, height), (low - (room if low else 0), high + (room if high else 0)))
+        parts = list(frame.grid(amount_labels(frame.axis, words, frame.steps)))
+        count = max(len(one) for one in totals)
+        xs = [frame.left + (frame.right - frame.left) * number // count for number in range(count + 1)]
+        for kind, one in zip(("second", "total"), reversed(totals), strict=True):
+            places = [(x, frame.axis.place(total)) for x, total in zip(xs, [ZERO, *one], strict=False)]
+            parts.append(f'<polyline class="{kind}" points="{points(places)}"/>')
+        stride = max(-(-count * _DAY_LABEL // (frame.right - frame.left)), 1)
+        ticks = [Tick(xs[number], f"day {number}") for number in range(stride, count + 1, stride)]
+        parts += time_labels(ticks, frame.axis.bottom + 110, frame.left, frame.right)
+        stops = [_stop_of_day(number, xs[number], curves, frame, words) for number in range(1, count + 1)]
+        ends = [
+            f"{name} {words.result(one[-1])}" for (name, _), one in zip(curves, totals, strict=True) if one
+        ]
+        names = tuple(name for name, _ in curves)
+        return frame.picture(parts, f"Cumulative P&L by trading day: {', '.join(ends)}", stops, names)
+
+
+def _stop_of_day(
+    number: int, x: int, curves: Sequence[tuple[str, Sequence[DailyPoint]]], frame: _Frame, words: ChartWords
+) -> PointStop:
+    days = [one[number - 1] if number <= len(one) else None for _, one in curves]
+    heights = tuple(frame.axis.place(day.total) for day in days if day is not None)
+    values = tuple("\u2014" if day is None else words.result(day.total) for day in days)
+    return PointStop(x, heights, f"Trading day {number}", values, "", "")
 
 
 def _band(drawn: Sequence[BandPoint], xs: Sequence[int], frame: _Frame) -> Iterator[str]:

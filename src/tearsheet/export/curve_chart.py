@@ -5,6 +5,7 @@ there are more points than pixels, each pixel shows its first, lowest, highest a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 
@@ -113,6 +114,7 @@ class _CurveChart:
             self._names(),
             (self.left, _TOP, self.right, self.bottom),
             None if strip is None else {**strip[1], "zoomed": look.is_zoomed, "byFill": curve.by_fill},
+            self._shown(),
         )
 
     def _range(self) -> tuple[Decimal, Decimal]:
@@ -294,7 +296,10 @@ class _CurveChart:
             yield PointStop(x, tuple(heights), self._title(column), values, first_key, last_key)
 
     def _keys(self, column: Sequence[CurvePoint]) -> tuple[str, str]:
-        return column[0].session.isoformat(), column[-1].session.isoformat()
+        first, last = column[0], column[-1]
+        if self.axis.is_one_session and first.time is not None and last.time is not None:
+            return _utc(first.time), _utc(last.time)
+        return first.session.isoformat(), last.session.isoformat()
 
     def _title(self, column: Sequence[CurvePoint]) -> str:
         first, last = column[0], column[-1]
@@ -309,6 +314,14 @@ class _CurveChart:
         names = list(dict.fromkeys(point.name for point in column))
         who = f"{len(column)} fills" if len(column) > 1 else names[0]
         return f"{who} · {date_words(first.session)}, {when}"
+
+    def _shown(self) -> str:
+        """Return the part that is shown: times of one day, else days."""
+        first, last = self._curve.points[0], self._curve.points[-1]
+        if self.axis.is_one_session and first.time is not None and last.time is not None:
+            start, end = (f"{at.astimezone(self._words.zone):%H:%M:%S}" for at in (first.time, last.time))
+            return f"{start} to {end}"
+        return f"{date_words(first.session)} to {date_words(last.session)}"
 
     def _strip(self) -> tuple[list[str], dict[str, object]]:
         """Return the strip of all history with the part shown, and its places with their sessions."""
@@ -341,6 +354,10 @@ class _CurveChart:
             "days": [[x, day.session.isoformat()] for x, day in places],
         }
         return parts, about
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _tone(amount: Decimal) -> str:

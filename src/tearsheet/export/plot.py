@@ -77,6 +77,8 @@ class Picture(Struct, frozen=True):
     #: Left, top, right and bottom of the part that can be pointed at.
     area: tuple[int, int, int, int] = (0, 0, 0, 0)
     strip: dict[str, Any] | None = None
+    #: The part that is shown, in words.
+    shown: str = ""
 
 
 def svg(width: int, height: int, parts: Iterable[str], description: str, extra: str = "") -> str:

@@ -112,6 +112,10 @@ def test_wrong_sizes_are_refused_and_an_empty_period_is_a_sentence(api: Api) -> 
     assert api.ask("GET", "/charts/curve?width=5").status_code == 422
     assert api.ask("GET", "/charts/curve?height=99999").status_code == 422
     assert api.ask("GET", "/charts/rolling?target=2").status_code == 422
+    kinds = "zoom_start=2026-11-02&zoom_end=2026-11-02T10:00:00Z"
+    assert api.ask("GET", f"/charts/curve?{kinds}").status_code == 422
+    for wrong in ("2026-11-02T10", "2026-11-02T25:00:00Z", "9999-11-02T10:00:00Z", "yesterday"):
+        assert api.ask("GET", f"/charts/curve?zoom_start={wrong}").status_code == 422
     answer = api.ask("GET", "/charts/curve?window=monthly&start=2020-01-01")
     assert answer.status_code == 200
     assert "<svg" not in answer.text

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import accumulate
 
+from msgspec import structs
+
 from tearsheet.app.analysis.charts import Selection
 from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.context import LedgerContext
@@ -34,6 +36,12 @@ class Curves:
         self._summaries = summary_builder(context)
         self._calendar = context.settings.calendar
         self._settings = context.settings
+
+    def between(self, chosen: Selection, start: datetime, end: datetime) -> DrawnCurve:
+        """Return the fills of a part of a day, on top of those before it; days if it is of several days."""
+        first, last = self._calendar.trading_day_of(start), self._calendar.trading_day_of(end)
+        curve = self.drawn(chosen, Window.between(first, last))
+        return _within(curve, start, end) if first == last else curve
 
     def drawn(self, chosen: Selection, zoom: Window | None = None) -> DrawnCurve:
         """Return the curve of a selection, or of a part of it; a zoom beyond its window widens the window."""
@@ -136,6 +144,16 @@ class Curves:
 def _fits_by_fill(shown: Sequence[DailyPoint], fills: int) -> bool:
     days = (shown[-1].session - shown[0].session).days + 1
     return days == 1 or (days <= _DAYS_BY_FILL and fills <= _MOST_FILLS)
+
+
+def _within(curve: DrawnCurve, start: datetime, end: datetime) -> DrawnCurve:
+    """Return the fills of a curve between two instants, both included."""
+    before = [point for point in curve.points if point.time is not None and point.time < start]
+    shown = tuple(point for point in curve.points if point.time is not None and start <= point.time <= end)
+    if not before:
+        return structs.replace(curve, points=shown)
+    last = before[-1]
+    return structs.replace(curve, points=shown, start=last.total, start_drawdown=last.drawdown)
 
 
 def _hull(window: Window, zoom: Window) -> Window:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from tearsheet.errors import UsageError
 from tearsheet.performance.metric import METRICS
 from tearsheet.store.list_values import PageCursor
 from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
-from tearsheet.trade.session import DATE_PATTERN
+from tearsheet.trade.session import DATE_PATTERN, EARLIEST, LATEST
 from tearsheet.trade.value_rule import CURRENCY_CODE, ISO_DATE, matching, one_of, text_rule, whole_number
 from tearsheet.web.http.operation import Parameter
 
@@ -73,6 +74,22 @@ def number_of(name: str, description: str, high: int, default: int | None = None
     if default is not None:
         schema["default"] = default
     return Parameter(name, description, schema, whole_number(low, high).parse, default)
+
+
+def place_in_time(name: str, description: str) -> Parameter:
+    """Return a parameter that is a day, or an instant in UTC."""
+    schema = {"type": "string", "pattern": f"^{DATE_PATTERN}(T.{{5,20}}Z)?$"}
+    return Parameter(name, description, schema, _day_or_instant)
+
+
+def _day_or_instant(text: str) -> date | datetime:
+    if "T" not in text:
+        day: date = _DAY.parse(text)
+        return day
+    at = datetime.fromisoformat(text)
+    if not text.endswith("Z") or not EARLIEST <= at < LATEST:
+        raise ValueError("must be an instant in UTC, for example 2026-01-31T14:30:00Z")
+    return at
 
 
 def percent_of(name: str, description: str) -> Parameter:

@@ -48,7 +48,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
             selection = selection_from_link(query.tracker, filters)
             content = _content(query, selection, filters)
             if compare is not None:
-                content["comparison"] = _comparison(Charts(query.tracker), selection, other_filters)
+                content["comparison"] = _comparison(Charts(query.tracker), selection, filters, other_filters)
             return pages.render("performance.html", **content, other_filters=other_filters)
 
     return view
@@ -121,16 +121,16 @@ def _adjacent_periods(
     return earlier, later
 
 
-def _comparison(charts: Charts, selection: Selection, other_filters: dict[str, Any]) -> dict[str, Any]:
+def _comparison(
+    charts: Charts, selection: Selection, filters: dict[str, Any], other_filters: dict[str, Any]
+) -> dict[str, Any]:
     selections = (selection, comparison_selection(charts, selection, other_filters))
     _, other, metrics = charts.compare(*selections)
-    totals = [[day.total for day in charts.daily_curve(one)] for one in selections]
-    amounts = [amount for curve in totals for amount in curve]
     return {
         "other": other,
         "metrics": metrics,
         "labels": [(window_label(one.window), one.scope.label) for one in selections],
-        "curves": [svg.curve_path(curve, 100, amounts) for curve in totals],
+        "chart": link("/charts/comparison", filters, **other_filters),
     }
 
 

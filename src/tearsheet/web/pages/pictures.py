@@ -1,6 +1,7 @@
 """Charts as fragments of a page: SVG drawn for the width that the browser has, with what a pointer finds on it."""
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import Any, Literal
 
 from flask import Response, request
@@ -9,17 +10,20 @@ from msgspec import Struct
 
 from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.app.analysis.curves import Curves
-from tearsheet.export.bar_charts import columns_picture
+from tearsheet.export.bar_charts import columns_picture, two_curves_picture
 from tearsheet.export.curve_chart import CurveLook, curve_picture
 from tearsheet.export.files import json_line
 from tearsheet.export.plot import ChartWords, Picture
-from tearsheet.performance.series import DailyPoint
+from tearsheet.performance.series import DailyPoint, DrawnCurve
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import EARLIEST, LATEST, Window
+from tearsheet.web.api.charts import COMPARISON_PARAMETERS, comparison_selection
 from tearsheet.web.http import parameters
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.pages.frame import PageRoute, Pages
 from tearsheet.web.pages.results import PARAMETERS, link_parameters, selection_from_link
 from tearsheet.web.rendering.chart_words import chart_words, distribution_chart, rolling_chart
+from tearsheet.web.rendering.labels import window_label
 from tearsheet.web.rendering.locales import Locale, preferred_locale
 
 _SIZE = (
@@ -29,8 +33,8 @@ _SIZE = (
 _CURVE = (
     parameters.choice("look", "With its drawdown, or colored by sign.", "equity", "fills", default="equity"),
     parameters.choice("strip", "Whether the strip of all history is below.", "yes"),
-    parameters.date_of("zoom_start", "First day of the part shown."),
-    parameters.date_of("zoom_end", "Last day of the part shown, included."),
+    parameters.place_in_time("zoom_start", "First day or instant of the part shown."),
+    parameters.place_in_time("zoom_end", "Last day or instant of the part shown, included."),
 )
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _METRIC = parameters.choice("metric", "The rolling metric.", "win_rate", "expectancy", default="win_rate")
@@ -65,6 +69,7 @@ def add_pictures(pages: Pages) -> None:
         ("/charts/days", (), _days),
         ("/charts/distribution", (_OF,), _distribution),
         ("/charts/rolling", (_METRIC, _TRADES, _TARGET), _rolling),
+        ("/charts/comparison", COMPARISON_PARAMETERS, _comparison),
     ):
         pages.add(PageRoute(path, parameters=(*PARAMETERS, *_SIZE, *own)), _view(pages, draw, own))
 
@@ -88,7 +93,13 @@ def _found(picture: Picture | None) -> Markup:
     if picture is None:
         return Markup("null")
     stops = [[one.x, one.heights, one.title, one.values, one.first, one.last] for one in picture.stops]
-    found = {"names": picture.names, "area": picture.area, "stops": stops, "strip": picture.strip}
+    found = {
+        "names": picture.names,
+        "area": picture.area,
+        "stops": stops,
+        "strip": picture.strip,
+        "shown": picture.shown,
+    }
     # no mark of a tag can end the element
     return Markup(json_line(found).decode().replace("<", "\\u003c"))
 
@@ -96,8 +107,7 @@ def _found(picture: Picture | None) -> Markup:
 def _curve(asked: Asked) -> Picture | None:
     values, tracker, selection = asked.values, asked.tracker, asked.selection
     start, end = values["zoom_start"], values["zoom_end"]
-    zoom = None if start is None or end is None else Window.between(start, end)
-    curve = Curves(tracker).drawn(selection, zoom)
+    curve = _zoomed(Curves(tracker), selection, start, end)
     if not curve.points:
         return None
     is_fills = values["look"] == "fills"
@@ -105,11 +115,24 @@ def _curve(asked: Asked) -> Picture | None:
         *asked.size,
         is_split=is_fills,
         with_drawdown=not is_fills,
-        is_zoomed=zoom is not None,
+        is_zoomed=start is not None and end is not None,
         history=_history(tracker, selection) if values["strip"] else (),
         key=values["look"],
     )
     return curve_picture(curve, asked.words, look)
+
+
+def _zoomed(
+    curves: Curves, selection: Selection, start: date | datetime | None, end: date | datetime | None
+) -> DrawnCurve:
+    """Return the curve between two days, or between two instants."""
+    if start is None or end is None:
+        return curves.drawn(selection)
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return curves.between(selection, start, end)
+    if isinstance(start, datetime) or isinstance(end, datetime):
+        raise HttpError(422, "zoom_start and zoom_end are of two kinds", "give two days or two instants")
+    return curves.drawn(selection, Window.between(start, end))
 
 
 def _history(tracker: PerformanceTracker, selection: Selection) -> Sequence[DailyPoint]:
@@ -128,6 +151,18 @@ def _distribution(asked: Asked) -> Picture | None:
     of: Literal["net", "r"] = asked.values["of"]
     found = Charts(asked.tracker).distribution(asked.selection, of)
     return distribution_chart(found, of, asked.locale, asked.words, asked.size) if found.n else None
+
+
+def _comparison(asked: Asked) -> Picture | None:
+    charts = Charts(asked.tracker)
+    other = comparison_selection(charts, asked.selection, asked.values)
+    names = [f"{window_label(one.window)}, {one.scope.label}" for one in (asked.selection, other)]
+    if names[0] == names[1]:
+        names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
+    days = [charts.daily_curve(one) for one in (asked.selection, other)]
+    if not any(days):
+        return None
+    return two_curves_picture(list(zip(names, days, strict=True)), asked.words, *asked.size)
 
 
 def _rolling(asked: Asked) -> Picture | None:

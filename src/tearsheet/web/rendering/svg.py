@@ -108,10 +108,10 @@ class CurvePath(Struct, frozen=True):
     area: str
 
 
-def curve_path(values: Sequence[Decimal], height: int, others: Sequence[Decimal] = ()) -> CurvePath:
-    """Return the line of a running total that starts at 0, on a scale that also fits other amounts."""
+def curve_path(values: Sequence[Decimal], height: int) -> CurvePath:
+    """Return the line of a running total that starts at 0."""
     amounts = [_ZERO, *values]
-    scale = Scale([*amounts, *others])
+    scale = Scale(amounts)
     step = _CONTEXT.divide(Decimal(1000), Decimal(len(amounts) - 1 or 1))
     points = " ".join(
         f"{_format(step * n)},{_format(scale.offset(amount, height))}" for n, amount in enumerate(amounts)

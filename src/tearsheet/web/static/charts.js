@@ -20,7 +20,7 @@
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   /* zoom is a part of the address, behind the # */
-  const zoomInAddress = () => /^#zoom=(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(location.hash)?.slice(1) ?? null;
+  const zoomInAddress = () => /^#zoom=(\d{4}-\d\d-[\dT:.]+Z?)\.\.(\d{4}-\d\d-[\dT:.]+Z?)$/.exec(location.hash)?.slice(1) ?? null;
   const putZoom = (zoom) => history.replaceState(null, "", zoom ? `#zoom=${zoom[0]}..${zoom[1]}` : location.pathname + location.search);
 
   function addressOf(box, zoom) {
@@ -68,6 +68,7 @@
     const picture = page.querySelector("svg.plot");
     state.found = picture ? JSON.parse(page.querySelector("script.found").textContent) : null;
     state.svg = picture ? document.importNode(picture, true) : null;
+    const shown = state.at;
     state.at = null;
     if (!picture) {
       box.replaceChildren(make("p", "empty", box.dataset.empty ?? page.body.textContent.trim()));
@@ -81,6 +82,7 @@
     const hasTable = Boolean(box.querySelector("table"));
     box.replaceChildren(state.svg, ...tools(box, state), state.tip, state.said);
     if (hasTable) table(box, state);
+    if (shown != null && shown < state.found.stops.length) point(box, state, shown, state.byKey);
   }
 
   function showProblem(box, state, error) {
@@ -95,12 +97,12 @@
   function tools(box, state) {
     if (!state.zoom) return [];
     const row = make("p", "zoom-tools");
-    row.append(make("span", "", `${state.zoom[0]} to ${state.zoom[1]}`));
+    row.append(make("span", "", state.found?.shown || `${state.zoom[0]} to ${state.zoom[1]}`));
     const back = make("button", "", "Reset zoom");
     back.type = "button";
     back.addEventListener("click", () => reset(box, state));
     row.append(back);
-    if (box.dataset.range) {
+    if (box.dataset.range && !state.zoom[0].includes("T")) {
       const use = make("a", "button", "Use this range");
       const address = new URL(box.dataset.range, location.href);
       address.searchParams.set("start", state.zoom[0]);
@@ -248,6 +250,7 @@
   function zoomTo(box, state, zoom) {
     if (!("zoom" in box.dataset) || !zoom[0]) return;
     state.zoom = zoom;
+    state.at = null;
     putZoom(zoom);
     load(box);
   }
@@ -260,7 +263,7 @@
   }
   function reset(box, state) {
     if (!state.zoom) return;
-    state.zoom = null;
+    state.zoom = state.at = null;
     putZoom(null);
     load(box);
     box.focus({ preventScroll: true });
