@@ -209,12 +209,36 @@ def test_the_size_of_a_lot_follows_from_the_results(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        ("EURAUD buy in 1 1.6 0", "EURAUD sell out 1 1.605 321.5"),
+        (
+            "EURAUD buy in 1 1.6 0",
+            "EURAUD sell out 1 1.605 321.5",
+            "EURAUD buy in 1 1.6 0",
+            "EURAUD sell out 1 1.605 90",
+        ),
         ("EURUSD buy in 1 1.1 0",),
         ("EURUSD buy in 1 1.1 0", "EURUSD buy in 1 1.2 0", "EURUSD sell out 1 1.3 20000"),
         ("EURUSD buy in 1 1.1 0", "EURUSD sell out 1 1.1 0"),
     ],
-    ids=["in another currency", "nothing closed", "two entry prices", "nothing moved"],
+    ids=["rates that are far apart", "nothing closed", "two entry prices", "nothing moved"],
 )
 def test_a_size_that_no_result_shows_is_asked_for(rows: tuple[str, ...], tmp_path: Path) -> None:
     assert deals(tmp_path, *rows) == []
+
+
+def test_a_symbol_in_another_currency_is_booked_at_the_rates_of_its_results(tmp_path: Path) -> None:
+    rows = (
+        "EURAUD sell in 0.03 1.55244 0",
+        "EURAUD sell in 0.5 1.55242 0",
+        "EURAUD buy out 0.5 1.55084 50.71",
+        "EURAUD buy out 0.03 1.55055 3.64",
+    )
+    made = deals(tmp_path, *rows)
+    assert {one[2:] for one in made} == {(Decimal(100_000), "USD")}
+    file = tmp_path / "report.html"
+    statement = open_statement(file, load_instruments(Path("/nonexistent.yaml"), "USD"), OPTIONS)
+    gross = sum(
+        fill.price * fill.quantity * fill.multiplier * (1 if fill.side.value == "SELL" else -1)
+        for fill in fills_of(statement)
+    )
+    assert abs(gross - Decimal("54.35")) < Decimal("1E-8")
+    assert "EURAUD is booked at the rates of its results" in statement.assumed

@@ -59,6 +59,8 @@ _MINOR = {
     "ILa": "ILS",
 }
 _HUNDREDTH = Decimal("0.01")
+#: Units of fees: what each is of, and how much of it.
+_FEE_UNITS = {**{unit: (money, _HUNDREDTH) for unit, money in _MINOR.items()}, **_SCALED}
 _ONLY_CLOCK = re.compile(r"\d{1,2}:\d\d[\d:., aApPmM]*")
 _SAY_THE_DAY = "a time without a day: say of which day with --date YYYY-MM-DD, or name the column of the day"
 R = TypeVar("R", RawFill, RawEvent)
@@ -246,13 +248,13 @@ class FillParser:
     def _fill(self, raw: RawFill, account: str, at: datetime, line: int) -> Fill | None:
         side = self._known_sides.get(raw.side) or self._side(raw.side)
         quantity, price = raw.quantity, raw.price
+        if self._settlement.deal_prices:
+            price = self._settlement.deal_prices.get(raw.fill_id, price)
         commission = NO_FEE if raw.commission is None else raw.commission or ZERO
         if raw.bad_number is not None:
             raise RowError(*structs.astuple(raw.bad_number))
-        if raw.fee_currency and (minor := _MINOR.get(raw.fee_currency.strip())):
-            commission, raw.fee_currency = EXACT.multiply(commission, _HUNDREDTH), minor
-        elif scale := _SCALED.get(raw.fee_currency.strip()):
-            commission, raw.fee_currency = EXACT.multiply(commission, scale[1]), scale[0]
+        if raw.fee_currency and (unit := _FEE_UNITS.get(raw.fee_currency.strip())):
+            commission, raw.fee_currency = EXACT.multiply(commission, unit[1]), unit[0]
         if quantity is None or quantity <= ZERO:
             raise _missing_quantity(quantity)
         named = (raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day)

@@ -3,7 +3,8 @@
 A contradiction is rejected, and a currency is converted only by a rate that the user states.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal, localcontext
 
 from msgspec import Struct, structs
@@ -36,6 +37,11 @@ _LARGEST_PART = Decimal("0.3")
 _FEE_OF_A_CONTRACT = Decimal(2)
 _FEE_OF_A_FUTURE = Decimal(10)
 _LONGEST_CODE = 10
+#: A lot of a pair of currencies, and how far apart the rates of its results may be.
+_PAIR_LOT, _FARTHEST = Decimal(100_000), Decimal("1.25")
+_PAIR = re.compile(
+    r"^(?:(?:AUD|CAD|CHF|CNH|CZK|DKK|EUR|GBP|HUF|JPY|MXN|NOK|NZD|PLN|SEK|SGD|TRY|USD|ZAR)){2}\b"
+)
 
 
 class TradeTerms(Struct, frozen=True):
@@ -50,7 +56,8 @@ class TradeTerms(Struct, frozen=True):
 class Settlement(Struct, frozen=True):
     """Settlement rules of a layout and its user.
 
-    `lots`: quantities are lots, whose size only the user can state. `is_root_equity`: a symbol that can be a
+    `lots`: quantities are lots, whose size only the user can state; `deal_prices`: prices of deals in the
+    currency of the account, where those of the file are in another. `is_root_equity`: a symbol that can be a
     stock or the root of a future is a stock. `is_account_money`: prices are in the currency of the account,
     whatever that of the instrument is. `futures_pay_fees_only`: the cash of a trade in a future is its
     fee, because gains are settled daily. `rates`: value of one unit of a currency in that of the trade.
@@ -58,6 +65,7 @@ class Settlement(Struct, frozen=True):
 
     lots: bool = False
     lot_sizes: Mapping[str, Decimal] = {}
+    deal_prices: Mapping[str, Decimal] = {}
     lot_currency: str | None = None
     is_root_equity: bool = False
     is_account_money: bool = False
@@ -263,6 +271,117 @@ def _closings(
         points = raw.price - entry if side is Side.SELL else entry - raw.price
         if gain is not None and points and quantity >= raw.quantity:
             yield raw.symbol, points * raw.quantity, gain
+
+
+class DealPrices(Struct):
+    """Sizes of a lot by symbol, and prices in the currency of the account by deal, for `converted` symbols."""
+
+    sizes: dict[str, Decimal] = {}
+    prices: dict[str, Decimal] = {}
+    converted: tuple[str, ...] = ()
+
+
+class _Entry(Struct):
+    """Deals that opened a position at one price, and what of them is open."""
+
+    deals: list[str]
+    price: Decimal
+    quantity: Decimal
+    rate: Decimal | None = None
+
+
+class _ForeignSymbol:
+    """Deals of a symbol whose prices are in another currency than its results."""
+
+    def __init__(self, symbol: str) -> None:
+        self.lot = _PAIR_LOT if _PAIR.match(symbol) else ONE
+        self.prices: dict[str, Decimal] = {}
+        self._held: dict[Side, list[_Entry]] = {Side.BUY: [], Side.SELL: []}
+        self._rates: list[Decimal] = []
+        self._is_clear = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether every deal has a price, by rates that are alike."""
+        for entry in (*self._held[Side.BUY], *self._held[Side.SELL]):
+            if self._rates:
+                self._set(entry, self._rates[-1])
+        if not (self._is_clear and self._rates):
+            return False
+        return max(self._rates) <= min(self._rates) * _FARTHEST
+
+    def open(self, raw: RawFill, side: Side) -> None:
+        """Add a deal that opens."""
+        price, quantity = raw.price or ZERO, raw.quantity or ZERO
+        same = next((one for one in self._held[side] if one.price == price and one.rate is None), None)
+        if same is None:
+            self._held[side].append(_Entry([raw.fill_id], price, quantity))
+        else:
+            same.deals.append(raw.fill_id)
+            same.quantity += quantity
+
+    def close(self, raw: RawFill, side: Side, gain: Decimal | None) -> None:
+        """Add a deal that closes: its result is that of its entry, which is the only one or has its size."""
+        held, quantity = self._held[side.opposite], raw.quantity or ZERO
+        fitting = held if len(held) == 1 else [one for one in held if one.quantity == quantity]
+        if gain is None or len(fitting) != 1 or fitting[0].quantity < quantity:
+            self._is_clear = False
+            return
+        entry, price = fitting[0], raw.price or ZERO
+        points = price - entry.price if side is Side.SELL else entry.price - price
+        if points and gain:
+            self._rates.append(gain / (points * quantity * self.lot))
+        if not self._rates or self._rates[-1] <= ZERO:
+            self._is_clear = False
+            return
+        self._set(entry, self._rates[-1])
+        made = gain / (quantity * self.lot)
+        own = self.prices[entry.deals[0]]
+        self.prices[raw.fill_id] = _rounded(own + made if side is Side.SELL else own - made)
+        entry.quantity -= quantity
+        if not entry.quantity:
+            held.remove(entry)
+
+    def refuse(self) -> None:
+        """Leave the symbol to the user."""
+        self._is_clear = False
+
+    def _set(self, entry: _Entry, rate: Decimal) -> None:
+        if entry.rate is None:
+            entry.rate = rate
+            self.prices |= dict.fromkeys(entry.deals, _rounded(entry.price * rate))
+
+
+def _rounded(price: Decimal) -> Decimal:
+    return canonical(price.quantize(_LAST_DIGIT))
+
+
+def find_deal_prices(
+    trades: Iterable[RawFill], layout: Layout, form: NumberFormat, known: Container[str]
+) -> DealPrices:
+    """Return the prices of deals by what they came to, for symbols that no lot size explains."""
+    found: dict[str, _ForeignSymbol] = {}
+    sides = layout.side_words(Side.BUY, Side.SELL)
+    with localcontext(Context(prec=_DIGITS)):
+        for raw in trades:
+            name, side = " ".join(raw.symbol.upper().split()), sides.get(raw.side.casefold())
+            if name in known:
+                continue
+            deals = found.setdefault(name, _ForeignSymbol(name))
+            if side is None or not (raw.price and raw.quantity and raw.fill_id):
+                deals.refuse()
+            elif raw.effect in layout.effects.opens:
+                deals.open(raw, side)
+            elif raw.effect in layout.effects.closes:
+                try:
+                    deals.close(raw, side, form.parse(raw.realized))
+                except ValueError:
+                    deals.refuse()
+            else:
+                deals.refuse()
+        whole = {name: deals for name, deals in found.items() if deals.is_whole}
+    prices = {deal: price for deals in whole.values() for deal, price in deals.prices.items()}
+    return DealPrices({name: deals.lot for name, deals in whole.items()}, prices, tuple(sorted(whole)))
 
 
 def fit_to_result(

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -22,7 +22,7 @@ from tearsheet.sources.statements.detect import DetectedFile, detect_layout
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.row_kinds import choose_levels
-from tearsheet.sources.statements.settlement import Settlement, find_lot_sizes
+from tearsheet.sources.statements.settlement import DealPrices, Settlement, find_deal_prices, find_lot_sizes
 from tearsheet.sources.statements.table import TableReader
 from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
 from tearsheet.sources.text.time_formats import DateOrder
@@ -156,8 +156,9 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     order = _date_order(path, detected, reader, times, options)
     rules = ParseRules(zone, order, reader.number_format)
     layout = detected.layout
-    sizes = find_lot_sizes(reader.trades(), layout, reader.number_format) if layout.lots else {}
-    new_parser = _parser_factory(path, instruments, options, detected, rules, times, sizes)
+    lots = _lots(reader, layout, instruments)
+    new_parser = _parser_factory(path, instruments, options, detected, rules, times, lots)
+    assumed += [f"{name} is booked at the rates of its results" for name in lots.converted]
     assumed += [f"the account is {named}, by the file's name; --account says another"] if named else []
     if day is not None:
         assumed.append(f"its times are of {day}, when the file was written; --date says another day")
@@ -165,6 +166,16 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     if zone is not None and is_usual and not _are_zoned(times):
         assumed.append(f"times are of {zone.key}; --timezone says another zone")
     return Statement(path, detected, reader, rules, new_parser, assumed)
+
+
+def _lots(reader: TableReader, layout: Layout, instruments: Instruments) -> DealPrices:
+    """Return the sizes of lots that the results of a file show, and prices where they are in another currency."""
+    if not layout.lots:
+        return DealPrices()
+    sizes = find_lot_sizes(reader.trades(), layout, reader.number_format)
+    stated = {name for name, own in instruments.overrides.items() if own.multiplier is not None}
+    deals = find_deal_prices(reader.trades(), layout, reader.number_format, {*sizes, *stated})
+    return structs.replace(deals, sizes={**deals.sizes, **sizes})
 
 
 def _with_usual(detected: DetectedFile, options: StatementOptions) -> tuple[StatementOptions, list[str]]:
@@ -352,13 +363,14 @@ def _parser_factory(
     detected: DetectedFile,
     rules: ParseRules,
     times: Iterable[str],
-    lot_sizes: Mapping[str, Decimal],
+    lots: DealPrices,
 ) -> Callable[[], FillParser]:
     """Return a factory for parsers: each pass over the file needs its own, because a parser has state."""
     newest_first, ascending = _time_direction(times, rules, is_newest_first=detected.layout.newest_first)
     settlement = Settlement(
         lots=detected.layout.lots,
-        lot_sizes=lot_sizes,
+        lot_sizes=lots.sizes,
+        deal_prices=lots.prices,
         lot_currency=detected.preamble.get("fee_currency"),
         is_account_money=detected.layout.is_account_money,
         is_root_equity=detected.layout.ambiguous == "equity",
