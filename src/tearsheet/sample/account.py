@@ -45,6 +45,8 @@ limits:
     FUT-1: {max_open_quantity: 10}
 """
 FUTURES_ACCOUNT = "FUT-1"
+#: Files of the futures account: a statement, and a later one with the fill that it lacks.
+STATEMENTS = ("ninjatrader-fut-1.csv", "ninjatrader-fut-1-late.csv")
 #: Trading days with limits, up to the last one; the truncated line is before them.
 _LIMITED_DAYS = 15
 _EQUITIES = {"AAPL": 228.0, "MSFT": 415.0, "NVDA": 134.0, "AMD": 152.0, "TSLA": 251.0}
@@ -320,8 +322,8 @@ def _write_statements(folder: Path, executions: _ExecutionList, late: date) -> t
     rows = sorted(executions.rows, key=lambda row: row[0])
     of_day = [n for n, (at, _) in enumerate(rows) if at.astimezone(_CHICAGO).date() == late]
     missing = of_day[len(of_day) // 2]
-    first = folder / "ninjatrader-fut-1.csv"
-    later = folder / "ninjatrader-fut-1-late.csv"
+    first = folder / STATEMENTS[0]
+    later = folder / STATEMENTS[1]
     texts = [text for _, text in rows]
     first.write_text("\n".join([_HEADER, *texts[:missing], *texts[missing + 1 :]]) + "\n", "utf-8")
     later.write_text("\n".join([_HEADER, *(texts[n] for n in of_day)]) + "\n", "utf-8")

@@ -202,8 +202,11 @@ def test_the_zone_in_a_file_name_is_not_lost(api: Api) -> None:
 
 
 @pytest.mark.parametrize("content", [{}, {"file": (io.BytesIO(b""), "")}])
-def test_nothing_sent_is_refused(api: Api, content: dict[str, Any]) -> None:
-    assert send(api, "/import", content).status_code == 422
+def test_nothing_sent_is_refused_on_the_page(api: Api, content: dict[str, Any]) -> None:
+    refused = send(api, "/import", content)
+    assert refused.status_code == 422
+    assert "0 files were sent" in refused.text
+    assert "Drop your broker files here" in refused.text
 
 
 def test_an_import_is_undone_after_a_look_at_what_that_changes(api: Api) -> None:

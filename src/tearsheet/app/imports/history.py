@@ -1,7 +1,7 @@
 """Import history of a ledger: list, details, undo."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct, json
@@ -18,6 +18,8 @@ from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros
 
 _log = logging.getLogger("tearsheet")
+#: Imports that are searched by name.
+_RECENT = 200
 #: Source ids are below this.
 _MAX_ID = 1 << 31
 
@@ -88,6 +90,12 @@ class ImportHistory:
         if row is None:
             raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
         return _to_import(row)
+
+    def of_files(self, names: Iterable[str]) -> Sequence[int]:
+        """Return the imports of files with these names that were not undone, the newest first."""
+        wanted = set(names)
+        found = self.list(_RECENT, files_only=True)
+        return [one.id for one in found if one.file in wanted and one.undone is None]
 
     def rejections(self, number: int, most: int) -> Sequence[RejectedRow]:
         """Return the rejected rows of an import."""

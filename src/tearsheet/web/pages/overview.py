@@ -10,16 +10,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response
+from flask import Response, request
 from msgspec import Struct
 
 from tearsheet.app.analysis.charts import Charts, Selection
+from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.imports.result_sketch import sketch_results
 from tearsheet.app.judgement import Judge
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.verdict import LimitView, Verdict, worst_state
 from tearsheet.sample import write_sample
-from tearsheet.sample.account import FUTURES_ACCOUNT, FUTURES_ZONE
+from tearsheet.sample.account import FUTURES_ACCOUNT, FUTURES_ZONE, STATEMENTS
 from tearsheet.settings import Settings
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.store.list_values import TradeFilter
@@ -95,6 +96,8 @@ def _view(pages: Pages) -> Callable[..., Response]:
             content = _content(query, selection, last_day)
             content |= {"range": None if chosen else range, "currencies": currencies}
             content["filters"] = {"account": account, "currency": currency}
+            content["has_sample"] = bool(ImportHistory(query.tracker).of_files(STATEMENTS))
+            content["can_write"] = pages.app_context.access.is_allowed(request, "write")
             return pages.render("overview.html", **content)
 
     return view

@@ -41,20 +41,8 @@ class _ImportPages:
         self._pages, self._app_context = pages, pages.app_context
 
     def page(self, before: int | None, show: str) -> Response:
-        """Show the upload form and the past imports."""
-        with self._app_context.query() as query:
-            imports = ImportHistory(query.tracker).list(_PAGE_SIZE + 1, before, files_only=show == "files")
-            return self._pages.render(
-                "import.html",
-                title="Import",
-                imports=imports[:_PAGE_SIZE],
-                show=show,
-                before=imports[_PAGE_SIZE - 1].id if len(imports) > _PAGE_SIZE else None,
-                format_titles=format_titles(),
-                rejections=query.tracker.rejections(20),
-                is_first_page=before is None,
-                **broker_content(),
-            )
+        """Show the place to drop files, and the past imports."""
+        return render_import_page(self._pages, before, show)
 
     def import_page(self, number: str) -> Response:
         """Show an import."""
@@ -104,6 +92,27 @@ class _ImportPages:
         with self._app_context.query() as query:
             rejections = query.tracker.rejections(_MAX_CSV_ROWS)
         return rejections_csv([RejectedRow(one, True) for one in rejections], "rejected.csv")
+
+
+def render_import_page(
+    pages: Pages, before: int | None = None, show: str = "files", problem: HttpError | None = None
+) -> Response:
+    """Render the import page; `problem` is why files that were sent are refused."""
+    with pages.app_context.query() as query:
+        imports = ImportHistory(query.tracker).list(_PAGE_SIZE + 1, before, files_only=show == "files")
+        return pages.render(
+            "import.html",
+            status=200 if problem is None else problem.status,
+            title="Import",
+            problem=problem,
+            imports=imports[:_PAGE_SIZE],
+            show=show,
+            before=imports[_PAGE_SIZE - 1].id if len(imports) > _PAGE_SIZE else None,
+            format_titles=format_titles(),
+            rejections=query.tracker.rejections(20),
+            is_first_page=before is None,
+            **broker_content(),
+        )
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from tearsheet.app.imports.uploads import FileOptions, Upload, UploadAction, Upl
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import Scope
 from tearsheet.sample import write_sample
-from tearsheet.sample.account import FUTURES_ZONE
+from tearsheet.sample.account import FUTURES_ZONE, STATEMENTS
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, EARLIEST, Window
 from tearsheet.web.api.upload import IMPORT_PARAMETERS, check_upload, sanitize_file_name
@@ -35,6 +35,7 @@ from tearsheet.web.pages.importing.imports import (
     MAX_ROWS,
     format_titles,
     rejections_csv,
+    render_import_page,
     usage_errors_as_conflicts,
 )
 from tearsheet.web.server.upload_job import UploadThread
@@ -82,6 +83,7 @@ def add_upload_pages(pages: Pages) -> None:
     upload = "/import/uploads/<upload>"
     pages.add(PageRoute("/import", "write", method="POST"), views.upload)
     pages.add(PageRoute("/import/sample", "write", method="POST"), views.sample)
+    pages.add(PageRoute("/import/sample/remove", "write", method="POST"), views.remove_sample)
     pages.add(PageRoute(upload, "write"), views.upload_page)
     pages.add(PageRoute(f"{upload}/say", "write", (_FILE,), "POST"), views.set_options)
     pages.add(PageRoute(f"{upload}/try", "write", method="POST"), views.start("try"))
@@ -101,7 +103,15 @@ class _UploadPages:
         self._upload_thread = UploadThread(pages.app_context, self._uploads)
 
     def upload(self) -> Response:
-        """Save the uploaded files and start their preview."""
+        """Save the uploaded files and start their preview; refused ones leave the import page as it is."""
+        try:
+            upload = self._save_sent()
+        except HttpError as problem:
+            return render_import_page(self._pages, problem=problem)
+        self._upload_thread.start(upload, "try")
+        return redirect_to(f"/import/uploads/{upload.id}")
+
+    def _save_sent(self) -> Upload:
         sent = request.files.getlist("file")
         with (
             self._app_context.keep_worker_alive(),
@@ -119,9 +129,7 @@ class _UploadPages:
             client = self._app_context.access.client_name(request)
             zone = request.form.get("zone", "")
             zone = zone if zone in time_zone_names() else ""
-            upload = self._uploads.add(client, self._app_context.now, files, zone)
-            self._upload_thread.start(upload, "try")
-        return redirect_to(f"/import/uploads/{upload.id}")
+            return self._uploads.add(client, self._app_context.now, files, zone)
 
     def sample(self) -> Response:
         """Import the futures statements of the sample, which can be undone like any others."""
@@ -134,6 +142,15 @@ class _UploadPages:
             upload = self._uploads.add(app_context.access.client_name(request), app_context.now, files)
         self._upload_thread.start(upload, "keep")
         return redirect_to(f"/import/uploads/{upload.id}")
+
+    def remove_sample(self) -> Response:
+        """Undo the imports of the sample."""
+        client = self._app_context.access.client_name(request)
+        with self._app_context.keep_worker_alive(), self._app_context.tracker_pool.borrow() as tracker:
+            history = ImportHistory(tracker)
+            for number in history.of_files(STATEMENTS):
+                history.undo(number, client)
+        return redirect_to("/")
 
     def upload_page(self, upload: str) -> Response:
         """Show an upload: in progress, previewed, imported or interrupted."""
