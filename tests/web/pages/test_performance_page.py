@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -130,3 +130,14 @@ def test_names_in_pictures_are_text(place: Place) -> None:
     text = api.ask("GET", "/charts/curve?window=daily&look=fills").text
     assert "<B>X" not in text
     assert any(hostile in stop[2] for stop in found_in(text)["stops"])
+
+
+def test_a_period_without_data_yet_gives_way_to_the_last_one_with_data(place: Place) -> None:
+    """On the first of a month the page is not empty: it shows the month of the last session."""
+    place.log("2026-11-20", record(order_id="1", net="5"))
+    place.now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    page = Api(place).client.get("/performance").text
+    assert "November 2026" in page
+    assert "Nothing was traded" not in page
+    stated = Api(place).client.get("/performance?window=monthly&start=2026-12-01").text
+    assert "December 2026" in stated

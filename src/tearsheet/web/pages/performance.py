@@ -12,7 +12,8 @@ from tearsheet.app.judgement import Judge
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.performance.series import by_fitting_period
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.trade.session import Window
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import CALENDAR_KINDS, Window
 from tearsheet.web.api.charts import COMPARISON_PARAMETERS, comparison_selection
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.frame import PageRoute, Pages
@@ -45,6 +46,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
         other_filters = {parameter.name: values.pop(parameter.name) for parameter in COMPARISON_PARAMETERS}
         filters = link_parameters(**values)
         with pages.app_context.query() as query:
+            filters = _at_last_data(query.tracker, filters)
             selection = selection_from_link(query.tracker, filters)
             content = _content(query, selection, filters)
             if compare is not None:
@@ -52,6 +54,16 @@ def _view(pages: Pages) -> Callable[..., Response]:
             return pages.render("performance.html", **content, other_filters=other_filters)
 
     return view
+
+
+def _at_last_data(tracker: PerformanceTracker, filters: dict[str, Any]) -> dict[str, Any]:
+    """Return link parameters that begin at the last session with data where the present period has none."""
+    if filters["window"] not in CALENDAR_KINDS or not filters.keys().isdisjoint(("start", "end", "rolling")):
+        return filters
+    last = Charts(tracker).last_session(filters.get("account"))
+    if last is None or last >= tracker.window(filters["window"]).start:
+        return filters
+    return {**filters, "start": last}
 
 
 def _content(query: QueryContext, selection: Selection, filters: dict[str, Any]) -> dict[str, Any]:
