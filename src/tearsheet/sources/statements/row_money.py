@@ -207,7 +207,7 @@ def multiplier_by_amount(raw: RawFill) -> Decimal | None:
     """Return the round multiplier by which quantity × price is the amount. Raises RowError."""
     if not raw.amount or not raw.price or not raw.quantity:
         return None
-    with localcontext(prec=_DIGITS) as context:
+    with localcontext(Context(prec=_DIGITS)) as context:
         exact = raw.amount.copy_abs() / (raw.price.copy_abs() * raw.quantity)
         for digits in (1, 2):
             context.prec = digits

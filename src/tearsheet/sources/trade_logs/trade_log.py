@@ -124,7 +124,7 @@ def _is_complete(line: bytes) -> bool:
         return False
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except RecursionError:
+    except (RecursionError, UnicodeDecodeError):
         return True
     except msgspec.DecodeError:
         return False
@@ -140,6 +140,7 @@ def _decode_lines(
     for number, line in enumerate(lines, first_line):
         try:
             record = _decode_any_case(line)
+            twice = repeated.find(line)  # reads the whole line, also what no record needs
         except _NOT_JSON as error:
             if line.strip():
                 code, reason, hint = _describe_error(line, error)
@@ -149,8 +150,8 @@ def _decode_lines(
         if problem is None:
             key = f"o:{record.order_id}" if record.order_id else _content_key(record)
             records.append(LoggedRecord(number, key, record))
-            if (name := repeated.find(line)) is not None:
-                said = ("repeated_key", f"{name} stands twice in the object; the last one counts", _ONCE)
+            if twice is not None:
+                said = ("repeated_key", f"{twice} stands twice in the object; the last one counts", _ONCE)
                 rejections.append(_rejection(file, number, line, day, *said, record=record))
         else:
             rejections.append(_rejection(file, number, line, day, *problem, record=record))
