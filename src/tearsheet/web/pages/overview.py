@@ -14,6 +14,7 @@ from flask import Response, request
 from msgspec import Struct
 
 from tearsheet.app.analysis.charts import Charts, Selection
+from tearsheet.app.analysis.curves import Curves
 from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.imports.result_sketch import sketch_results
 from tearsheet.app.judgement import Judge
@@ -166,6 +167,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
         "before": None if previous is None else "before",
         "compared_days": None if previous is None else _days_label(previous),
         "curve": curve,
+        "is_equity": Curves(tracker).starting_balance(selection) is not None,
         "equity": link("/charts/curve", range_filters, strip="yes"),
         "groups": link("/performance/groups", range_filters, by="symbol", most=_LISTED_GROUPS),
         "ranges": _RANGES,
