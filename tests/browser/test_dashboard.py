@@ -28,6 +28,11 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 _RUN = """async (tags) => (await axe.run({ runOnly: tags })).violations
   .map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`)"""
 
+#: Texts below 11 pixels.
+_TINY = """() => [...document.querySelectorAll("main *, header *")]
+  .filter((e) => e.offsetParent && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < 11)
+  .map((e) => e.textContent.slice(0, 40))"""
+
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark"), (820, "light")])
@@ -42,6 +47,28 @@ def test_a_page_fits_is_quiet_and_can_be_read_by_all(
     assert page.locator("h1").count() == 1
     page.evaluate(axe)
     assert page.evaluate(_RUN, _RULES) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/?range=All", "/import"])
+@pytest.mark.parametrize(("width", "theme"), [(2560, "dark"), (1280, "light"), (700, "dark")])
+def test_the_first_pages_fit_every_screen(
+    make_seat: Any, axe: str, path: str, width: int, theme: str
+) -> None:
+    page = make_seat(width, theme).go(path)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(_TINY) == []
+    if width >= 1280:
+        assert page.locator(".head").bounding_box()["height"] <= 48  # type: ignore[index]
+    page.evaluate(axe)
+    assert page.evaluate(_RUN, _RULES) == []
+
+
+def test_a_first_load_is_small(make_seat: Any) -> None:
+    seat = make_seat()
+    sizes: list[int] = []
+    seat.page.on("response", lambda answer: sizes.append(int(answer.headers.get("content-length", 0))))
+    seat.go("/")
+    assert 0 < sum(sizes) < 300_000
 
 
 def test_a_day_is_seen_in_one_look(make_seat: Any) -> None:

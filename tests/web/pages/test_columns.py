@@ -83,7 +83,9 @@ def test_mapped_columns_are_previewed_imported_and_known_from_then_on(api: Api) 
     assert "1 trade imported." in page(api, address)
     assert api.get("/api/performance/daily?date=2026-11-19")["data"]["daily_pnl"] == 17
     address = upload(api, FILE.replace("ZZZA", "ZZZB"), "other.csv")
-    assert "The columns were guessed" not in page(api, address)
+    again = page(api, address)
+    assert "The columns were guessed" not in again
+    assert "Format: own." in again  # remembered by the name of the first file
     with_zone = {"account": "ME", "timezone": "UTC"}
     api.client.post(f"{address}/say?file=1", data=with_zone, headers=SAME)
     assert "+$17.00" in page(api, address)

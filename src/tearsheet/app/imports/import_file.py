@@ -213,10 +213,10 @@ def mapping_name(mapping: Mapping[str, str]) -> str:
     return "mapped_" + digest(repr(sorted(mapping.items())))[:12]
 
 
-def save_mapping(name: str, options: StatementOptions) -> Path:
+def save_mapping(name: str, options: StatementOptions, title: str = "") -> Path:
     """Save the column mapping of some options, and what they state beside it, as a user's layout.
 
-    Raises UsageError, InputError.
+    Its title is by default the name. Raises UsageError, InputError.
     """
     if not options.mapping or options.layouts is None:
         raise UsageError("--save-layout keeps what --map says, and nothing was mapped", "say --map")
@@ -230,7 +230,7 @@ def save_mapping(name: str, options: StatementOptions) -> Path:
         date_order=options.date_order,
         usual=UsualOptions(options.account, options.currency, options.decimal_mark),
     )
-    text = layout_text(layout, name.replace("_", " "))
+    text = layout_text(layout, title or name.replace("_", " "))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:

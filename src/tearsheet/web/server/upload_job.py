@@ -193,7 +193,8 @@ class _UploadJob:
             name = mapping_name(options.mapping)
             folder = self._context.settings.layouts_dir
             if not (folder / f"{name}.toml").exists():
-                save_mapping(name, replace(options.to_statement_options(), layouts=folder))
+                options_with_folder = replace(options.to_statement_options(), layouts=folder)
+                save_mapping(name, options_with_folder, Path(self._upload.files[number].name).stem[:60])
 
     def _job(self, number: int, path: Path) -> ImportJob:
         file = self._upload.files[number]

@@ -142,4 +142,8 @@ def _parse_import_id(text: str) -> int:
 
 def format_titles() -> dict[str, str]:
     """Return the titles of formats by name."""
-    return {"api": "Posted fills", **{name: line.title for name, line in known_formats().items()}}
+    return {
+        "api": "Posted fills",
+        "your_mapping": "Your columns",
+        **{name: line.title for name, line in known_formats().items()},
+    }
