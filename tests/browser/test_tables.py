@@ -173,6 +173,7 @@ def test_the_risk_board_fits_and_can_be_read_by_all(at_desk: Any, axe: str, widt
 
 def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(at_desk: Any, axe: str) -> None:
     page = at_desk("/risk")
+    expect(page.get_by_role("link", name="Alerts, 3 unacknowledged")).to_be_visible()
     page.get_by_label("Acknowledge as").fill("kim")
     page.get_by_label("Acknowledge as").blur()
     page.keyboard.press("j")
@@ -184,6 +185,7 @@ def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(at_desk:
     page.get_by_placeholder("Note, e.g. called the trader").fill(HOSTILE)
     page.locator(".bulk").get_by_role("button").click()
     expect(page.locator(".banner")).to_contain_text("✓ Acknowledged 2 alerts.")
+    expect(page.get_by_role("link", name="Alerts, 1 unacknowledged")).to_be_visible()
     expect(page.locator("tbody tr.breach")).to_have_count(2)
     expect(page.get_by_role("button", name="Acknowledge NEAR")).to_be_visible()
     page.get_by_role("button", name="Acknowledge NEAR").click()

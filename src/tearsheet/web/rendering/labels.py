@@ -67,14 +67,14 @@ def link(path: str, parameters: Mapping[str, Any] | None = None, **more: object)
 
 
 def age_label(seconds: float) -> str:
-    """Return the age of something in its largest units, such as `40 s`, `3 min`, `1 h 37 min` or `2 d`."""
+    """Return the age of something in its largest units, such as `40 s`, `3 min`, `1h 37m` or `2 d`."""
     whole = max(int(seconds), 0)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min"
     if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min" if whole < 6 * 3600 else f"{whole // 3600} h"
+        return f"{whole // 3600}h {whole % 3600 // 60:02}m"
     return f"{whole // 86_400} d"
 
 

@@ -94,6 +94,28 @@
     while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
   }
 
+  /* the number of unacknowledged alerts, beside the page's name */
+  const MOST_ALERTS = 100;
+  async function countAlerts() {
+    const place = document.querySelector('.nav a[href="/alerts"]');
+    if (!place || document.visibilityState === "hidden") return;
+    let number = 0;
+    try {
+      const answer = await fetch(`/api/alerts?state=unacknowledged&limit=${MOST_ALERTS}`, { signal: AbortSignal.timeout(10000) });
+      if (!answer.ok) return;
+      number = (await answer.json()).data.length;
+    } catch { return; }
+    const words = number < MOST_ALERTS ? String(number) : `${MOST_ALERTS - 1}+`;
+    for (const link of [place, document.getElementById("more")]) {
+      const badge = link.querySelector(".badge") ?? link.appendChild(Object.assign(document.createElement("span"), { className: "badge" }));
+      badge.textContent = words;
+      badge.hidden = number === 0;
+    }
+    place.setAttribute("aria-label", number ? `Alerts, ${words} unacknowledged` : "Alerts");
+  }
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.requestConfig?.verb === "post") countAlerts(); });
+  addEventListener("load", countAlerts);
+
   /* events, received by this tab or forwarded by the one that has the stream */
   function recordEvent() { receivedAt = Date.now(); hasFailed = false; }
   function handle(kind, data) {
@@ -109,6 +131,7 @@
       if (page?.dataset.today && (known || card?.dataset.state !== data.state)) refresh();
     }
     if ((kind === "alert" || kind === "polled") && page) refresh();
+    if (kind === "alert" || kind === "polled") countAlerts();
     if (kind === "polled") { mode = "poll"; for (const one of data) verdicts.set(one.account, one); }
     render();
   }

@@ -50,7 +50,7 @@
   for (const name of ["fresh", "htmx:afterSettle"]) document.addEventListener(name, count);
   addEventListener("pageshow", count);
 
-  /* keyboard: J and K move, X selects, T goes to the tag field, A acknowledges, Escape clears */
+  /* keyboard: J and K move, X selects, T goes to the tags, E to the note, A acknowledges, Escape clears */
   const move = (step) => {
     const rows = rowsOf().filter((row) => linkOf(row) && row.offsetParent);
     const at = rows.indexOf(current());
@@ -80,7 +80,7 @@
     count();
     return boxes.length > 0;
   };
-  const keys = { j: () => move(1), k: () => move(-1), x: select, t: () => act("input[data-bulk]"), a: acknowledge };
+  const keys = { j: () => move(1), k: () => move(-1), x: select, t: () => act("input[data-bulk], .note-form input[name=tags]"), e: () => act(".note-form textarea"), a: acknowledge };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     if (event.key === "Escape") {
@@ -97,7 +97,7 @@
     if (seconds < 60) return `${seconds} s`;
     if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
     const hours = Math.floor(seconds / 3600);
-    if (hours < 24) return hours < 6 ? `${hours} h ${Math.floor((seconds % 3600) / 60)} min` : `${hours} h`;
+    if (hours < 24) return `${hours}h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}m`;
     return `${Math.floor(hours / 24)} d`;
   };
   const seen = new WeakMap();
