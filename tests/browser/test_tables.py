@@ -85,7 +85,7 @@ def test_a_tag_on_what_another_tab_changed_is_refused_on_the_page(make_seat: Any
     page = seat.go("/trades?outcome=loss")
     href = page.locator("tbody .row-link").first.get_attribute("href")
     other = make_seat().go(href)
-    other.get_by_role("textbox", name="Tags").fill("theirs")
+    other.get_by_label("Tags (comma-separated)").fill("theirs")
     other.get_by_role("button", name=re.compile("^(Save|Keep)$")).click()
     expect(other.locator(".said")).to_be_visible()
     page.locator("tbody input[type=checkbox]").first.check()

@@ -73,6 +73,19 @@ def test_every_number_of_a_trade_is_in_its_row(traded: Api) -> None:
     assert [part for part in ("3 trades", "+$102.00", "$4.20", "+$97.80") if part not in sums[1]] == []
 
 
+def test_each_filter_that_is_set_is_a_chip_that_removes_it(traded: Api) -> None:
+    text = page(traded, "/trades?side=short&symbol=ESZ26&start=2026-11-20&end=2026-11-20")
+    chips = re.findall(
+        r'<a class="chip" href="([^"]*)"><span class="hidden">Remove the filter </span>(\w+)', text
+    )
+    assert [name for _, name in chips] == ["Symbol", "Side", "From", "To"]
+    for address, name in chips:
+        left = page(traded, html.unescape(address))
+        assert f"Remove the filter </span>{name}" not in left
+        assert len(rows(left)) == 1
+    assert "Remove the filter" not in page(traded, "/trades")
+
+
 def test_the_csv_has_what_the_columns_have(traded: Api) -> None:
     rows = list(csv.DictReader(io.StringIO(traded.ask("GET", "/trades.csv?sort=symbol&order=asc").text)))
     assert [(row["symbol"], row["carry"], row["return_on_entry"]) for row in rows] == [
@@ -107,7 +120,7 @@ def test_many_trades_are_tagged_at_once_and_the_undo_undoes(traded: Api) -> None
     answer = send(traded, "/trades/tags", {"trade": chosen[:2], "tag": " #FOMO  trade", "action": "add"})
     assert answer.status_code == 200
     assert "to 2 trades" in answer.text
-    assert page(traded, "/trades?tag=fomo+trade").count("data-key") == 2
+    assert page(traded, "/trades?tag=fomo+trade").count("<tr data-key=") == 2
     undo = re.findall(r'<input type="hidden" name="trade" value="([^"]*)"', answer.text)
     assert [one.partition(":")[2] for one in undo] == ["1", "1"]
     undone = send(traded, "/trades/tags", {"trade": undo, "tag": "fomo trade", "action": "remove"})
@@ -128,7 +141,7 @@ def test_what_was_changed_meanwhile_is_not_tagged_and_no_other_either(traded: Ap
     assert answer.status_code == 409
     assert "Not tagged:" in answer.text
     assert f"the notes of trade {first} were changed by" in html.unescape(answer.text)
-    assert "late" not in page(traded, "/trades")
+    assert "late" not in {one["tag"] for one in traded.get("/api/tags")["data"]}
     again = send(traded, "/trades/tags", {"trade": choices(page(traded, "/trades")), "tag": "late"})
     assert (again.status_code, "to 3 trades" in again.text) == (200, True)
     notes = traded.get(f"/api/positions/{first}/notes")["data"][0]
