@@ -111,6 +111,20 @@ class FillParser:
         self.last = raw
         return self._parse(raw, line, cells, self._fill)
 
+    def find_root(self, entry: RawFill, leaving: RawFill, result: Decimal) -> None:
+        """Take a symbol that may be a stock or the root of a future for the root whose multiplier its result has."""
+        if not (entry.price and leaving.price and entry.quantity) or entry.multiplier is not None:
+            return
+        known = self._instruments.resolve(entry.symbol.strip(), self._times.day, None, None)
+        if not isinstance(known, UnknownInstrument) or known.code != "ambiguous_instrument":
+            return
+        root = self._instruments.resolve(entry.symbol.strip(), self._times.day, "future", None)
+        if not isinstance(root, UnknownInstrument):
+            points = EXACT.multiply(EXACT.subtract(leaving.price, entry.price), entry.quantity)
+            made = EXACT.multiply(points, root.multiplier)
+            if points and abs(EXACT.subtract(made.copy_abs(), result.copy_abs())) <= _HUNDREDTH:
+                entry.asset_class = leaving.asset_class = "future"
+
     def fit_to_result(self, entry: RawFill, leaving: RawFill, gross: Decimal) -> None:
         """Find the multiplier of a round trip by its result before fees, which is in the account's currency."""
         name = " ".join(entry.symbol.upper().split())

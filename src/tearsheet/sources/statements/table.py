@@ -168,6 +168,8 @@ class TableReader:
         is_foreign = row.currency and row.entry.currency and row.currency != row.entry.currency
         if self._layout.multipliers == "result" and row.gross is not None and not is_foreign:
             parser.fit_to_result(row.entry, row.exit, row.gross)
+        elif row.result is not None and not row.entry.asset_class:
+            parser.find_root(row.entry, row.exit, row.result)
         # Fills of one instant keep the order in which they are parsed, or its reverse in a file newest first.
         raws = (row.exit, row.entry) if parser.is_newest_first else (row.entry, row.exit)
         made = [parser.parse(raw, self.line, cells) for raw in raws]
