@@ -63,6 +63,7 @@ PIECES = (
     "exit_price",
     "exit_order_id",
     "fee_rate",
+    "moved_unit",
     "accrued",
     "category",
     "bought",
@@ -312,6 +313,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     `contract_sizes`: underlying → coins in a contract, where the `unit` of a quantity is contracts.
     `ambiguous`: a symbol that may be a stock and the root of a future is rejected, or a stock.
     `position_words` are sides, in lower case, that name the position: an order that closes it is on the opposite one.
+    A field `moved_unit` is the coin that a row moved: of a pair, the row in the quote states the fee of its fill alone.
     `options`: with `spelled`, options are named by their parts, because they are not of the US. `requires`
     are fields without which a row is rejected, with the reason; `a or b` is satisfied by either.
     """

@@ -3,6 +3,7 @@
 A report is a table of totals in the generic form, a list of round trips, or a statement of fills.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -135,6 +136,7 @@ def _read_statement(
     has_fees = _includes_fees(layout)
     for row in statement.rows():
         if isinstance(row, Event):
+            report.lines += _fee_lines(row, statement.line) if has_fees else ()
             continue
         if isinstance(row, Rejection):
             report.rejected.append(row)
@@ -149,6 +151,18 @@ def _read_statement(
     if not (report.lines or report.rejected):
         raise FormatError(f"{path}: it states nothing that could be compared", "export it again")
     return report
+
+
+def _fee_lines(event: Event, line: int) -> Iterator[ReportLine]:
+    """Yield the fee of an instrument that has a row of its own."""
+    if event.kind == "trade_fee" and event.symbol and event.amount:
+        yield ReportLine(
+            line=line,
+            account=event.account,
+            symbol=event.symbol,
+            amounts={"fees": -event.amount},
+            at=event.time,
+        )
 
 
 def _drop_converted_cash(report: BrokerReport) -> None:

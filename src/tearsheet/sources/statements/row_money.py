@@ -36,6 +36,28 @@ def first_text(field: str, texts: Sequence[str]) -> str:
     return texts[0] if texts else ""
 
 
+def fee_of_quote_row(raw: RawFill, moved: str) -> RawEvent | None:
+    """Return the fee that the row of a pair in its quote states, as an event; None for a row in the base coin.
+
+    An exchange that lists what each coin did has two rows for a fill; that in the base coin is the trade.
+    """
+    unit = moved.strip().upper()
+    if raw.base:
+        raw.realized = ""  # results are those of contracts
+    if not (raw.base and unit and unit == raw.currency.upper() and unit != raw.base.upper()):
+        return None
+    return RawEvent(
+        kind="trade_fee",
+        amount=EXACT.minus(raw.commission or ZERO),
+        account=raw.account,
+        symbol=raw.symbol,
+        time=raw.time,
+        currency=raw.currency,
+        asset_class=raw.asset_class,
+        event_id=raw.fill_id,
+    )
+
+
 def unstated_coin(raw: RawFill, fee: Decimal, fees: Fees, values: Mapping[str, str], number: _Number) -> str:
     """Return the coin of a fee without one, by what kind of trade it is or by its rate."""
     if raw.fee_currency or fees.unit != "stated":

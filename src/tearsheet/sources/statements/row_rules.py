@@ -32,6 +32,7 @@ from tearsheet.sources.statements.row_money import (
     checked_amount,
     entry_and_exit,
     event_time,
+    fee_of_quote_row,
     first_text,
     in_trade_currency,
     multiplier_by_amount,
@@ -80,6 +81,8 @@ _LONGEST_TEXT = 300
 
 #: Name under which orders without a fill are counted.
 UNFILLED = "unfilled_orders"
+#: Under which name rows are counted that state what a fill did to the money.
+OTHER_SIDE = "money_of_trades"
 _ONLY_CLOCK = re.compile(r"^\d{1,2}:\d\d")
 _WRITE_IT = "write the fill in the generic format instead"
 _SWAPPED = str.maketrans(",.", ".,")
@@ -146,7 +149,11 @@ class RuleMapper:
         self._pick_cells: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*places.values(), 0)
         self._classifier = RowClassifier(layout.rows, names)
         self._fallbacks = layout.fallbacks(names)
-        self._constants = (*preamble.items(), *_stated_money(named), *layout.constants.items())
+        self._constants = (
+            *preamble.items(),
+            *(one for one in named.items() if one[0] == "currency"),
+            *layout.constants.items(),
+        )
         self._carried: dict[str, str] = {}
         self._parts = [
             (part, place, [re.compile(p) for p in part.patterns])
@@ -287,10 +294,12 @@ class RuleMapper:
             self._layout.notes or _WRITE_IT,
         )
 
-    def _map(self, row: PickedRow) -> RawFill | RoundTripRow:
+    def _map(self, row: PickedRow) -> MappedRow:
         values = row.values
         values |= entry_and_exit(values)
         entry = self.raw_fill(row)
+        if "moved_unit" in values and (fee := fee_of_quote_row(entry, values["moved_unit"])) is not None:
+            return fee if fee.amount else SkippedRow(OTHER_SIDE)
         if "exit_time" not in values:
             set_swap(entry, values, self._layout.fees, self._number)
             return entry
@@ -483,7 +492,3 @@ class RuleMapper:
         if self._layout.short_years:
             text = text.replace("-", "/", 2)  # behind hyphens the year may come first, here it does not
         return epoch_time(text) if self._layout.epoch and text else text
-
-
-def _stated_money(named: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [("currency", named["currency"])] if "currency" in named else []
