@@ -1,4 +1,4 @@
-"""The commands that judge: summary, check, alerts."""
+"""The commands that judge: summary, check, alerts; and sync, which they begin with."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import click
 from tearsheet.app.judgement import Judge, Judged
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
-from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits
+from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits, progress
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
 from tearsheet.export.files import ExportedFile, export_summary, json_bytes, summary_json
 from tearsheet.export.pdf import find_chromium, print_pdf
@@ -30,6 +30,29 @@ _EXIT_CODES: dict[SummaryState, int] = {
     "unknown": EXIT_UNAVAILABLE,
     "partial": EXIT_UNAVAILABLE,
 }
+
+
+@click.command()
+def sync() -> None:
+    """Import new records of the trade logs. Other commands sync by themselves.
+
+    Unchanged files are not opened; appended files are read from the last position.
+    """
+    with open_tracker() as tracker, progress("Reading logs") as on_progress:
+        report = tracker.sync(on_progress)
+    click.echo(
+        f"{report.files} log files: {report.unchanged_files} unchanged, {report.read_files} read, "
+        f"{report.records:,} new records, {report.rejected:,} rejected lines, "
+        f"revision {report.revision}"
+    )
+    if report.rebuilt:
+        click.echo("Settings changed: all positions and tallies were rebuilt.")
+    if report.rejected:
+        click.echo("`tearsheet rejections` shows the rejected lines.")
+    if report.vanished:
+        click.echo(
+            f"{report.vanished:,} records are gone from their file; `tearsheet sources` says what to do."
+        )
 
 
 @click.command(short_help="How a day, week, month or any stretch went.")
@@ -330,4 +353,4 @@ def _print(settings: Settings, page: ExportedFile) -> ExportedFile:
     return ExportedFile(target, is_needed)
 
 
-COMMANDS = {"summary": summary, "check": check, "alerts": alerts}
+COMMANDS = {"sync": sync, "summary": summary, "check": check, "alerts": alerts}

@@ -141,7 +141,8 @@ class TradeRecord(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def last_time(self) -> datetime:
         """Return the later of its times."""
-        return max(self.timestamp, self.exit_timestamp or self.timestamp)
+        leaving = self.exit_timestamp
+        return self.timestamp if leaving is None or leaving < self.timestamp else leaving
 
     @property
     def short_text(self) -> str:

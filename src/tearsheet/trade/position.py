@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.trade.amount import (
+    EXACT,
     ONE,
     ZERO,
     exact,
@@ -494,9 +495,8 @@ def position_from_record(
     closed_at = record.result_time
     at_entry = closed_at > record.timestamp
     gross, fees = _logged_result(record)
-    with exact():
-        value = record.quantity * record.price
-        signed = record.quantity if record.action is Side.BUY else -record.quantity
+    value = EXACT.multiply(record.quantity, record.price)
+    signed = record.quantity if record.action is Side.BUY else EXACT.minus(record.quantity)
     duration = _logged_duration(record, closed_at)
     account = record.account
     id_ = position_id(account, record.symbol, key)
@@ -540,7 +540,7 @@ def position_from_record(
         rank,
         key,
         0,
-        -signed if at_entry else signed,
+        EXACT.minus(signed) if at_entry else signed,
         record.price,
         gross,
         fees,
@@ -587,10 +587,9 @@ def _logged_result(record: TradeRecord) -> tuple[Decimal, Decimal]:
     """Return gross and fees of a logged trade; a logged net takes precedence over the commission."""
     commission = record.commission if record.commission is not None else ZERO
     gross, net = record.profit_loss, record.net_profit_loss
-    with exact():
-        if gross is None:
-            return (ZERO if net is None else net + commission), commission
-        return gross, commission if net is None else gross - net
+    if gross is None:
+        return (ZERO if net is None else EXACT.add(net, commission)), commission
+    return gross, commission if net is None else EXACT.subtract(gross, net)
 
 
 def _logged_duration(record: TradeRecord, closed_at: datetime) -> timedelta | None:

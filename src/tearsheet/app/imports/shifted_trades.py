@@ -51,6 +51,8 @@ class _StreamSpan(Row, frozen=True, gc=False):
 def find_shifted_trades(queries: Queries, source_id: int) -> ShiftedTrades | None:
     """Return the trades of an import that are in others at a shift by which time zones differ, if it has such."""
     first, end = source_id << LINE_BITS, (source_id + 1) << LINE_BITS
+    if not queries.exists("any_fill_of_other_sources", (first, end)):
+        return None
     offsets: Counter[int] = Counter()
     sources: dict[int, int] = {}
     compared, stored, left = 0, 0, _SAMPLE

@@ -157,6 +157,8 @@ WHERE g.account = ? AND g.code = 'unmatched_closes' AND f.reported IS NOT NULL A
 GROUP BY f.symbol, f.currency ORDER BY f.symbol
 -- name: streams_of_source
 SELECT account, symbol, MIN(time_us) AS first_us, MAX(time_us) AS last_us FROM fill WHERE id > ? AND id < ? AND event IS NULL GROUP BY account, symbol
+-- name: any_fill_of_other_sources
+SELECT id FROM fill WHERE id <= ? UNION ALL SELECT id FROM fill WHERE id >= ? LIMIT 1
 -- name: fills_of_other_sources
 SELECT * FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? AND time_us <= ? AND NOT (id > ? AND id < ?) AND event IS NULL ORDER BY time_us, id LIMIT ?
 -- name: fills_of_source_within

@@ -82,7 +82,7 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         str(p.multiplier),
         "BUY" if p.side is _BUY else "SELL",
         None if p.opened_at is None else to_micros(p.opened_at),
-        None if p.closed_at is None else to_micros(p.closed_at),
+        None if p.closed_at is None else last_us if p.closed_at is p.last_at else to_micros(p.closed_at),
         last_us,
         p.last_rank,
         p.last_key,
@@ -428,5 +428,10 @@ def line_of(record_id: int) -> int:
 
 def log_rank(day: str | None, line: int, record: TradeRecord) -> int:
     """Return the place of a line in the log: the day of its file, else of the record, then the line."""
-    dated = date.fromisoformat(day) if day else record.timestamp.astimezone(UTC).date()
-    return (dated - _FIRST_DAY).days << LINE_BITS | line
+    number = _day_number(day) if day else (record.timestamp.astimezone(UTC).date() - _FIRST_DAY).days
+    return number << LINE_BITS | line
+
+
+@lru_cache(1000)
+def _day_number(day: str) -> int:
+    return (date.fromisoformat(day) - _FIRST_DAY).days

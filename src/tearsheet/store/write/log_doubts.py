@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from tearsheet.store.write.stored_record import StoredRecord
-from tearsheet.trade.amount import exact
+from tearsheet.trade.amount import EXACT, ZERO
 from tearsheet.trade.fill import Rejection, TradeRecord, future_time
 from tearsheet.trade.instrument import UnknownInstrument
 from tearsheet.trade.session import CLOCK_TOLERANCE
@@ -54,20 +54,18 @@ def contradiction(stored: StoredRecord, record: TradeRecord) -> Rejection | None
     A wrong word for the outcome changes no number; the others make the day partial.
     """
     net, gross, commission = record.net_profit_loss, record.profit_loss, record.commission
-    if record.exit_timestamp is not None and record.timestamp - record.exit_timestamp > CLOCK_TOLERANCE:
-        reason = (
-            f"the exit {record.exit_timestamp.isoformat()} is before the entry {record.timestamp.isoformat()}"
-        )
+    leaving = record.exit_timestamp
+    if leaving is not None and leaving < record.timestamp and record.timestamp - leaving > CLOCK_TOLERANCE:
+        reason = f"the exit {leaving.isoformat()} is before the entry {record.timestamp.isoformat()}"
         return _said_of(stored, record, "contradiction", f"{reason}; the exit counts", "correct the line")
-    with exact():
-        if net is not None and gross is not None and commission is not None:
-            slippage = record.slippage or Decimal(0)
-            if min(abs(gross - commission - less - net) for less in (Decimal(0), slippage)) > _CENT:
-                reason = f"net_profit_loss {net} is not profit_loss {gross} − commission {commission}"
-                return _said_of(
-                    stored, record, "contradiction", f"{reason}; {net} counts", "correct the line"
-                )
-        result = net if net is not None else (gross or Decimal(0)) - (commission or Decimal(0))
+    if net is not None and gross is not None and commission is not None:
+        # by methods of the context, for each line of a log passes here, and to enter it takes as long as all of them
+        excess = EXACT.subtract(EXACT.subtract(gross, commission), net)
+        slippage = record.slippage or ZERO
+        if EXACT.abs(excess) > _CENT and EXACT.abs(EXACT.subtract(excess, slippage)) > _CENT:
+            reason = f"net_profit_loss {net} is not profit_loss {gross} − commission {commission}"
+            return _said_of(stored, record, "contradiction", f"{reason}; {net} counts", "correct the line")
+    result = net if net is not None else EXACT.subtract(gross or ZERO, commission or ZERO)
     if (record.outcome == "win" and result < 0) or (record.outcome == "loss" and result > 0):
         reason = f"the outcome is {record.outcome}, and the net result {result}; the result counts"
         return _said_of(stored, record, "wrong_outcome", reason, "correct the bot; no number depends on it")

@@ -8,9 +8,10 @@ are booked with its result.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from itertools import islice
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -38,12 +39,13 @@ from tearsheet.store.write.stored_record import (
 from tearsheet.trade.fill import Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.position import fill_from_record, position_from_record
-from tearsheet.trade.session import CLOCK_TOLERANCE, is_ahead, to_micros
+from tearsheet.trade.session import CLOCK_TOLERANCE, EARLIEST, is_ahead, to_micros
 
 TradeLogMode = Literal["auto", "trades", "fills"]
 _CHUNK_ROWS = 20_000
 #: Account and symbol.
 LogStream = tuple[str, str]
+_usage: Callable[[StoredRecord], tuple[str, str, bool]] = attrgetter("account", "symbol", "closed")
 
 
 class _FillOfRecord(Row, frozen=True, gc=False):
@@ -186,12 +188,14 @@ class LogRecords:
 
     def _note_times(self, records: Iterable[StoredRecord]) -> None:
         """Note the time of each account's last record, which is the age of its log."""
-        now_us = to_micros(self._now)
+        last: dict[str, datetime] = {}
         for stored in records:
-            record = stored.to_record()
-            time_us = min(to_micros(record.exit_timestamp or record.timestamp), now_us)
-            if time_us > self.latest.get(stored.account, 0):
-                self.latest[stored.account] = time_us
+            at = stored.to_record().result_time
+            if at >= last.get(stored.account, EARLIEST):
+                last[stored.account] = at
+        for account, at in last.items():
+            time_us = to_micros(min(at, self._now))
+            self.latest[account] = max(time_us, self.latest.get(account, 0))
 
     def finish(self) -> None:
         """Save the mode (fills or trades) of each stream of the log."""
@@ -242,7 +246,7 @@ class LogRecords:
             record.is_closed,
             False,
             record_to_body(record),
-            to_micros(record.last_time) if is_ahead(record.last_time, self._now) else None,
+            to_micros(last_time) if is_ahead(last_time := record.last_time, self._now) else None,
             day,
             record,
         )
@@ -262,11 +266,11 @@ class LogRecords:
 
     def _count(self, new: Sequence[StoredRecord], by: int = 1) -> None:
         """Count records of each stream, or their removal by -1, and change the mode of accounts if needed."""
-        for record in new:
-            usage = self._stream_mode(record.account, record.symbol)
-            usage.records += by
-            usage.closed += by * record.closed
-            self._account_mode(record.account).closed += by * record.closed
+        for (account, symbol, closed), number in Counter(map(_usage, new)).items():
+            usage = self._stream_mode(account, symbol)
+            usage.records += by * number
+            usage.closed += by * number * closed
+            self._account_mode(account).closed += by * number * closed
 
     def _apply_modes(self, changed: Iterable[StoredRecord]) -> None:
         """Change the mode of accounts, fills or trades, and convert their records."""

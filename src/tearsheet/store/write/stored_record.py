@@ -58,7 +58,7 @@ class StoredRecord(Struct, gc=False):
     @property
     def rank(self) -> int:
         """The place of the line in the log: the day of its file, else of the record, then the line."""
-        return log_rank(self.day, self.line, self.to_record())
+        return log_rank(self.day, line_of(self.id), self.record or self.to_record())
 
     def to_record(self) -> TradeRecord:
         """Return the record."""

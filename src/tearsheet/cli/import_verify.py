@@ -1,4 +1,4 @@
-"""The commands sync, import and verify."""
+"""The commands import and verify."""
 
 import getpass
 from pathlib import Path
@@ -24,29 +24,6 @@ from tearsheet.trade.amount import to_plain_string
 
 _MAX_LINES = 10
 _MAX_DIFFERENCES = 3
-
-
-@click.command()
-def sync() -> None:
-    """Import new records of the trade logs. Other commands sync by themselves.
-
-    Unchanged files are not opened; appended files are read from the last position.
-    """
-    with open_tracker() as tracker, progress("Reading logs") as on_progress:
-        report = tracker.sync(on_progress)
-    click.echo(
-        f"{report.files} log files: {report.unchanged_files} unchanged, {report.read_files} read, "
-        f"{report.records:,} new records, {report.rejected:,} rejected lines, "
-        f"revision {report.revision}"
-    )
-    if report.rebuilt:
-        click.echo("Settings changed: all positions and tallies were rebuilt.")
-    if report.rejected:
-        click.echo("`tearsheet rejections` shows the rejected lines.")
-    if report.vanished:
-        click.echo(
-            f"{report.vanished:,} records are gone from their file; `tearsheet sources` says what to do."
-        )
 
 
 @click.command(name="import", short_help="Import files of fills.")
@@ -205,4 +182,4 @@ def _repair(by: str | None) -> None:
         )
 
 
-COMMANDS = {"sync": sync, "import": import_, "verify": verify}
+COMMANDS = {"import": import_, "verify": verify}
