@@ -187,3 +187,23 @@ def test_two_periods_are_compared_on_one_scale(make_seat: Any) -> None:
     chart.focus()
     page.keyboard.press("ArrowRight")
     expect(chart.locator(".tip strong")).to_have_text("Trading day 1")
+
+
+def test_a_chart_that_cannot_be_loaded_says_so_and_an_older_one_too(make_seat: Any) -> None:
+    seat = make_seat()
+    page = seat.page
+    page.route("**/charts/**", lambda route: route.fulfill(status=503, body="no"))
+    seat.go("/performance?window=all")
+    chart = page.locator("[data-chart=equity]")
+    expect(chart).to_contain_text("This chart could not be loaded")
+    page.unroute("**/charts/**")
+    chart.get_by_role("button", name="Try again").click()
+    expect(chart.locator("svg.plot")).to_have_count(1)
+    page.route("**/charts/**", lambda route: route.fulfill(status=200, body="<p>Sign in</p>"))
+    chart.dispatch_event("stale")
+    expect(chart.locator(".chart-note")).to_contain_text("Not up to date")
+    expect(chart.locator("svg.plot")).to_have_count(1)
+    page.unroute("**/charts/**")
+    chart.get_by_role("button", name="Try again").click()
+    expect(chart.locator(".chart-note")).to_have_count(0)
+    seat.complaints[:] = [one for one in seat.complaints if "503" not in one]

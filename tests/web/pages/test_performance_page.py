@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tearsheet.app.analysis.charts import Selection
+from tearsheet.app.analysis.curves import Curves
 from tests.support.api import Api, fill
 from tests.support.place import NOON, Place, record
 
@@ -141,3 +143,16 @@ def test_a_period_without_data_yet_gives_way_to_the_last_one_with_data(place: Pl
     assert "Nothing was traded" not in page
     stated = Api(place).client.get("/performance?window=monthly&start=2026-12-01").text
     assert "December 2026" in stated
+
+
+def test_the_rolling_sharpe_of_twenty_days_is_that_of_a_period_of_those_days(api: Api) -> None:
+    place = api.place
+    with place.tracker(TEARSHEET_STARTING_BALANCE="25000") as tracker:
+        tracker.get_summary("all")
+        points = Curves(tracker).rolling_sharpe(Selection(tracker.window("all")), 20)
+        last = points[-1][0]
+        start = last - timedelta(days=27)
+        period = tracker.get_summary("custom", start=start, end=last)
+        assert period.metrics["sharpe"].n == 20
+        # the balance before those days is that of the whole history
+        assert float(points[-1][1]) == pytest.approx(period.value("sharpe"), rel=1e-12)

@@ -40,10 +40,11 @@
       const answer = await fetch(addressOf(box, state.zoom), { headers: { Accept: "text/html" } });
       const text = await answer.text();
       if (number !== state.number) return;
+      if (answer.redirected) { location.reload(); return; } // the login page is no answer
       if (!answer.ok) throw new Error(answer.statusText || String(answer.status));
       show(box, state, text);
     } catch (error) {
-      if (number === state.number && !state.found) showProblem(box, state, error);
+      if (number === state.number) showProblem(box, state, error);
     }
     if (number === state.number) box.dataset.ready = "yes";
   }
@@ -66,6 +67,7 @@
   function show(box, state, text) {
     const page = new DOMParser().parseFromString(text, "text/html");
     const picture = page.querySelector("svg.plot");
+    if (!picture && !page.querySelector("p.empty")) throw new Error("the answer is no chart");
     state.found = picture ? JSON.parse(page.querySelector("script.found").textContent) : null;
     state.svg = picture ? document.importNode(picture, true) : null;
     const shown = state.at;
@@ -85,13 +87,17 @@
     if (shown != null && shown < state.found.stops.length) point(box, state, shown, state.byKey);
   }
 
+  /* an older picture stays, but says that it is one */
   function showProblem(box, state, error) {
-    const words = make("p", "empty", `This chart could not be loaded: ${error.message}. `);
+    const words = make("p", state.found ? "chart-note" : "empty", state.found ? "Not up to date: this chart could not be loaded. " : `This chart could not be loaded: ${error.message}. `);
+    words.setAttribute("role", "status");
     const again = make("button", "plain", "Try again");
     again.type = "button";
     again.addEventListener("click", () => load(box));
     words.append(again);
-    box.replaceChildren(words);
+    if (!state.found) { box.replaceChildren(words); return; }
+    box.querySelector(".chart-note")?.remove();
+    box.append(words);
   }
 
   function tools(box, state) {
