@@ -276,6 +276,12 @@ def raw_event(
     amount, unit = number(field, text)
     if amount is None and kind not in CHANGES:
         raise RowError("missing_field", f"the {kind} has no amount", "an event states its money")
+    if kind == "trade_fee" and not amount and number("quantity", values.get("quantity", ""))[0]:
+        raise RowError(
+            "foreign_fee",
+            f"the fee is {values['quantity']} of the coin itself, and its row states no money",
+            "write it in the generic format: a sale of that quantity, with its worth as the commission",
+        )
     if kind == "split" and field != "event_amount":
         amount = None  # the worth of the shares, which did not move
     shares = values.get("quantity", "")
