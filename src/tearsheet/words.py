@@ -32,7 +32,7 @@ def format_number(value: MetricScalar) -> str:
 
 def format_percent(value: MetricScalar) -> str:
     """Format a ratio as a percentage with one decimal."""
-    return f"{_rounded(_decimal(value) * 100, Decimal('0.1')):,f} %"
+    return f"{_rounded(_decimal(value) * 100, Decimal('0.1')):,f}%"
 
 
 def format_duration(value: MetricScalar) -> str:

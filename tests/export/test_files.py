@@ -158,8 +158,8 @@ def test_the_page_reads_well(place: Place) -> None:
         )
     page = render_markdown(found, run.open)
     assert page.startswith("# Daily performance: 2026-11-20\n\n## Overview\n")
-    assert "| Result | **-7.50 USD** net in 5 trades, 0.0 % won |" in page
-    assert "| Win rate | 0.0 % | 60.0 % | **missed** |" in page
+    assert "| Result | **-7.50 USD** net in 5 trades, 0.0% won |" in page
+    assert "| Win rate | 0.0% | 60.0% | **missed** |" in page
     assert "| Profit factor | 0.00 | 5 |  |" in page
     assert "| Average win | — | 0 | no winning trades |" in page
     assert "A\\|B&lt;script&gt;" in page
@@ -173,7 +173,7 @@ def test_the_page_reads_well(place: Place) -> None:
         ("money", Decimal("1234567.895"), "1,234,567.90"),
         ("money", Decimal("-0.001"), "0.00"),
         ("money", -75.005, "-75.00"),
-        ("percent", 0.4567, "45.7 %"),
+        ("percent", 0.4567, "45.7%"),
         ("ratio", 1.005, "1.00"),
         ("r", -0.5, "-0.50 R"),
         ("count", 12345, "12,345"),

@@ -48,6 +48,9 @@ _MARKS: dict[str, tuple[str, str, bool]] = {
 _PRICE_PLACES = ((Decimal(1000), 4), (Decimal("0.1"), 6), (Decimal(0), 10))
 _SMALL_PRICE = Decimal("0.1")
 
+#: Languages that write a space before the sign of a percentage.
+_SPACED = frozenset(("cs", "da", "de", "es", "fi", "fr", "nb", "ru", "sv", "uk"))
+
 
 class Locale(Struct, frozen=True):
     """Number format of a language; `tag` is its name, such as `de` or `de-ch`."""
@@ -87,15 +90,13 @@ class Locale(Struct, frozen=True):
 
     def percent(self, value: MetricScalar) -> str:
         """Format a fraction of 1 as a percentage."""
-        return (
-            words.NONE if value is None else self._localize(words.format_percent(value)).replace(" ", _NBSP)
-        )
+        return words.NONE if value is None else self._localize(words.format_percent(value))
 
     def percent_rounded(self, value: MetricScalar) -> str:
         """Format a fraction of 1 as a whole percentage, for cells of a calendar and short tables."""
         if value is None:
             return words.NONE
-        return f"{_WHOLE.quantize(100 * Decimal(str(value)), Decimal(1))}%"
+        return self._localize(f"{_WHOLE.quantize(100 * Decimal(str(value)), Decimal(1))}%")
 
     def price(self, value: Decimal | None) -> str:
         """Format a price with at least two decimals; a mean price is rounded to those that a chart would show."""
@@ -127,7 +128,7 @@ class Locale(Struct, frozen=True):
     def change(self, unit: Unit, value: MetricScalar, currency: str) -> str:
         """Format the size of a change, whose direction an arrow shows; that of a percentage is in points."""
         text = self.format(unit, value, currency).lstrip(_MINUS)
-        return text.replace("%", "pts") if unit == "percent" else text
+        return f"{text.rstrip('%').rstrip(_NBSP)} pts" if unit == "percent" else text
 
     def metric(self, name: str, value: MetricValue, currency: str) -> str:
         """Format the value of a metric."""
@@ -145,7 +146,8 @@ class Locale(Struct, frozen=True):
         return f"{symbol}{text}" if symbol else f"{currency}{_NBSP}{text}"
 
     def _localize(self, text: str) -> str:
-        return text.translate({ord(","): self.group, ord("."): self.point})
+        spaced = text.replace("%", f"{_NBSP}%") if self.tag.partition("-")[0] in _SPACED else text
+        return spaced.translate({ord(","): self.group, ord("."): self.point})
 
 
 def _is_nonzero(text: str) -> bool:
