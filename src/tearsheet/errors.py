@@ -97,6 +97,6 @@ class OtherLedgerError(StoreError):
 
 
 class SchemaError(TearsheetError):
-    """The ledger was written by a newer Tearsheet."""
+    """The ledger was created by a newer version of Tearsheet."""
 
     code = "newer_schema"

@@ -157,7 +157,7 @@ def test_two_days_are_a_line_and_nothing_is_said_for_nothing(desk: Any) -> None:
     page = seat.go("/performance?window=all")
     assert len(heights(page, "equity", "total")) > 2
     page = seat.go("/performance?window=monthly&start=2025-01-01")
-    expect(page.locator("main")).to_contain_text("Nothing was traded in this window.")
+    expect(page.locator("main")).to_contain_text("No trades in this period.")
 
 
 def test_a_part_of_a_day_is_zoomed_to_by_its_times(desk: Any) -> None:

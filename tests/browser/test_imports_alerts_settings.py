@@ -216,7 +216,7 @@ def test_another_day_start_is_seen_before_it_is_done(make_seat: Any, axe: str) -
     expect(page.get_by_role("heading", name="days would change")).to_be_visible()
     is_sound(page, axe)
     page.get_by_label("Begins at").fill("25:00")
-    page.get_by_role("button", name="Book everything anew").click()
+    page.get_by_role("button", name="Rebuild history").click()
     expect(page.get_by_label("Begins at")).to_have_attribute("aria-invalid", "true")
     assert not (seat.server.place.folder / "config/tearsheet.toml").exists()
     seat.complaints[:] = [c for c in seat.complaints if "422" not in c]

@@ -81,8 +81,8 @@ def test_a_file_of_which_nothing_is_read_is_named_and_fails(
     Path("own.csv").write_text(text)
     for command in ("doctor", "import"):
         assert main([command, "own.csv", "--account", "A", "--timezone", "UTC"]) == EXIT_BAD_DATA
-        said = capsys.readouterr().out
-        assert f"and holds no fill and no event: {rows}" in said
+        said = capsys.readouterr()
+        assert f"and holds no fill and no event: {rows}" in said.out + said.err
 
 
 def test_interactive_brokers_writes_eastern_time(capsys: pytest.CaptureFixture[str]) -> None:

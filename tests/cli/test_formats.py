@@ -92,7 +92,7 @@ def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFi
             ["import", "own.csv", *SAID, *MAP, "--save-layout", "../mine"],
             "--save-layout '../mine' is no name",
         ),
-        (["formats", "nobody"], "there is no format 'nobody'"),
+        (["formats", "nobody"], "there is no format or broker 'nobody'"),
     ],
 )
 def test_wrong_use_is_said(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_save_layout_needs_a_mapping_and_a_free_name(capsys: pytest.CaptureFixtu
 def test_formats_lists_what_is_read_and_what_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["formats"]) == EXIT_OK
     said = capsys.readouterr().out
-    read, _, refused = said.partition("Recognised, but not read as fills:")
+    read, _, refused = said.partition("Recognized but not supported:")
     assert "ibkr_flex_xml" in read
     assert "cryptocom_app" in refused
     assert "cryptocom_app" not in read

@@ -21,9 +21,9 @@ def test_imports_are_listed_shown_tried_and_undone(
         return capsys.readouterr().out
 
     tried = run("import", "a.csv", "--dry-run")
-    assert "2 new, 0 known, 1 rejected, nothing is kept" in tried
+    assert "2 new, 0 known, 1 rejected, preview only, nothing imported" in tried
     assert "2026-11-20  A" in tried
-    assert run("imports") == "Nothing was imported.\n"
+    assert run("imports") == "No imports.\n"
     assert "import 1, revision 1" in run("import", "a.csv")
     assert "generic_fills" in run("imports")
     assert json.loads(run("imports", "--json"))[0]["new"] == 2

@@ -24,7 +24,7 @@ def bring(shell: Shell) -> str:
 def test_a_note_is_said_tagged_changed_and_taken_back(shell: Shell) -> None:
     newest = bring(shell)
     assert shell("note", newest) == 0
-    assert shell.out == "Nothing is said.\n"
+    assert shell.out == "No note.\n"
     assert shell("note", newest, "chased it", "--tag", "FOMO", "--tag", "gap up") == 0
     assert "  chased it\n  tags: fomo, gap up\n  version 1 by " in shell.out
     assert shell("note", newest, "--untag", "#Fomo", "--tag", "late") == 0
@@ -37,13 +37,13 @@ def test_a_note_is_said_tagged_changed_and_taken_back(shell: Shell) -> None:
     (found,) = json.loads(shell.out)
     assert (found["id"], found["note"], found["tags"]) == (newest, "chased it", ["gap up", "late"])
     assert shell("positions", "--tag", "none") == 0
-    assert shell.out.startswith("No positions in this window; --window, ")
+    assert shell.out.startswith("No trades in this period; use --window, ")
     assert shell("positions", "--open", "--tag", "none") == 0
-    assert shell.out == "No positions.\n"
+    assert shell.out == "No trades.\n"
     assert shell("note", newest, "--json") == 0
     assert [v["version"] for v in json.loads(shell.out)["versions"]] == [1, 2]
     assert shell("note", newest, "--clear") == 0
-    assert shell.out.startswith("Nothing is said.\n")
+    assert shell.out.startswith("No note.\n")
     assert shell("positions", "--json") == 0
     assert [(p["note"], p["tags"]) for p in json.loads(shell.out)] == [(None, []), (None, [])]
     assert shell("verify") == 0
@@ -55,7 +55,7 @@ def test_an_orphaned_note_is_listed(shell: Shell) -> None:
     assert shell("imports", "undo", "1") == 0
     assert shell("note", "--orphaned") == 0
     assert "still here" in shell.out
-    assert "on no position now" in shell.out
+    assert "on not attached to a trade" in shell.out
     assert shell("note", newest) == 64
     assert "no position" in shell.err
 

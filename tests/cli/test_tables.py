@@ -26,7 +26,7 @@ def test_a_terminal_gets_a_bar_for_long_work_only(monkeypatch: pytest.MonkeyPatc
     with os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setenv("TERM", "xterm")
-        with progress("Reading logs") as on_progress:
+        with progress("Reading trade logs") as on_progress:
             on_progress(0, 1000, "small.jsonl")
         with progress("Importing fills.csv") as on_progress:
             on_progress(0, 10_000_000, "fills.csv")
@@ -36,17 +36,17 @@ def test_a_terminal_gets_a_bar_for_long_work_only(monkeypatch: pytest.MonkeyPatc
     os.close(master)
     assert "Importing fills.csv" in shown
     assert "booking" in shown
-    assert "Reading logs" not in shown
+    assert "Reading trade logs" not in shown
 
 
 def test_elsewhere_it_is_a_log_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "tearsheet"):
-        with progress("Reading logs") as on_progress:
+        with progress("Reading trade logs") as on_progress:
             on_progress(1, 2, "a.jsonl")
         assert caplog.records == []
         monkeypatch.setattr(module, "_LOG_SECONDS", 0.0)
-        with progress("Reading logs") as on_progress:
+        with progress("Reading trade logs") as on_progress:
             on_progress(1, 2, "a.jsonl")
     assert [record.getMessage() for record in caplog.records] == ["tearsheet.progress"]

@@ -26,8 +26,8 @@ DRAWDOWN = "  default: {max_drawdown: {amount: 100, kind: trailing, lock_at: 5}}
         (BASE, BASE.replace("500", "500.01"), ["default: daily_loss is 500.01 instead of 500"]),
         (BASE, BASE.replace("[80]", "[90]"), ["default: max_trades has other terms"]),
         (BASE, BASE.replace("15m", "14m"), []),
-        (BASE, BASE.replace("15m", "16m"), ["default: stale_after is longer"]),
-        (BASE, BASE.replace("15m", "null"), ["default: stale_after is longer"]),
+        (BASE, BASE.replace("15m", "16m"), ["default: stale_after is increased"]),
+        (BASE, BASE.replace("15m", "null"), ["default: stale_after is increased"]),
         (BASE, BASE.replace("500", "{amount: 500, on_unknown: breach}"), []),
         (
             BASE.replace("500", "{amount: 500, on_unknown: breach}"),

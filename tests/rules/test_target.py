@@ -93,7 +93,7 @@ def test_a_float_that_is_sixty_percent_keeps_sixty_percent() -> None:
 
 def test_a_goal_of_the_day_waits_for_its_end_and_a_floor_does_not() -> None:
     goal = find(Targets(daily_pl_target=Decimal(500)), summary(average_daily_pnl=-20.0))
-    assert (goal.variance.met, goal.variance.reason) == (None, "the window is not over")
+    assert (goal.variance.met, goal.variance.reason) == (None, "the period has not ended")
     assert goal.variance.variance == -520.0
     assert find(Targets(daily_pl_target=Decimal(-10)), summary(average_daily_pnl=-20.0)).is_missed
     assert find(Targets(trades_per_day_target=Decimal(5)), summary(trades_per_day=1.0)).variance.met is None
@@ -104,7 +104,7 @@ def test_an_empty_window_is_never_judged() -> None:
     empty.metrics["net_pnl"] = MetricValue(Decimal(0), 0)
     everything = Targets(*[Decimal(1)] * 3, Decimal(-1), Decimal(1))
     assert [f.variance.reason for f in evaluate_rules(empty, target_rules(everything))] == [
-        "no trades in window"
+        "no trades in this period"
     ] * 5
 
 

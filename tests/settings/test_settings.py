@@ -89,7 +89,7 @@ def test_unknown_names_are_errors_with_a_guess(place: Place) -> None:
     path = place.write("config/tearsheet.toml", "time_zone = 'UTC'\n")
     with pytest.raises(SettingsError) as caught:
         place.settings()
-    assert str(caught.value) == f"{path}: time_zone is no setting\n  hint: did you mean timezone?"
+    assert str(caught.value) == f"{path}: unknown setting time_zone\n  hint: did you mean timezone?"
 
 
 @pytest.mark.parametrize(
@@ -134,15 +134,15 @@ def test_targets(place: Place) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("win_rate_target: 160", "win_rate_target is '160'", "a percentage, 0 or from 1 to 100"),
-        ("win_rate_target: 0.6", "win_rate_target is '0.6'", "60 means 60 %"),
+        ("win_rate_target: 160", "win_rate_target is '160'", "a percentage, 0 or 1 to 100"),
+        ("win_rate_target: 0.6", "win_rate_target is '0.6'", "60 means 60%"),
         ("win_rate_target: abc", "win_rate_target is 'abc'", "a percentage"),
-        ("daily_pl_target: .nan", "daily_pl_target is '.nan'", "an amount of money"),
-        ("daily_pl_target: 1e400", "daily_pl_target is '1e400'", "an amount of money"),
+        ("daily_pl_target: .nan", "daily_pl_target is '.nan'", "an amount; negative = floor"),
+        ("daily_pl_target: 1e400", "daily_pl_target is '1e400'", "an amount; negative = floor"),
         ("max_drawdown_target: 500", "max_drawdown_target is '500'", "not above 0, such as -500"),
         ("avg_risk_reward_target: [1]", "avg_risk_reward_target is ['1']", "not below 0"),
-        ("win_rate: 60", "win_rate is no target", "did you mean win_rate_target?"),
-        ("banana: 60", "banana is no target", "known are win_rate_target"),
+        ("win_rate: 60", "unknown target win_rate", "did you mean win_rate_target?"),
+        ("banana: 60", "unknown target banana", "known are win_rate_target"),
         ("win_rate_target: 60\nwin_rate_target: 50", ":2: win_rate_target stands twice", "keep one"),
         ("win_rate_target: [", ":2 is no YAML", "key: value"),
         ("[a, b]: 1", ":1: a key is no text", "key: value"),

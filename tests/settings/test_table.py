@@ -155,7 +155,7 @@ def test_the_file_may_hold_each_kind_of_value(place: Place) -> None:
             "starting_balance is 'NaN'\n  hint: allowed is a positive number, or nothing",
         ),
         ('log_dir = "a\\u0000b"', "log_dir is 'a\\x00b'\n  hint: allowed is a path"),
-        ("curency = 'EUR'", "curency is no setting\n  hint: did you mean currency?"),
+        ("curency = 'EUR'", "unknown setting curency\n  hint: did you mean currency?"),
     ],
 )
 def test_a_bad_value_in_the_file(place: Place, text: str, message: str) -> None:
@@ -174,7 +174,7 @@ def test_a_file_where_the_folder_should_be_is_no_settings_file(place: Place) -> 
     path = place.folder / "config/mine.toml"
     assert said(place.folder, TEARSHEET_CONFIG="config/mine.toml") == (
         f"environment variable TEARSHEET_CONFIG names {path}, which does not exist\n"
-        "  hint: make the file, or unset the variable"
+        "  hint: create the file, or unset the variable"
     )
 
 
@@ -200,11 +200,11 @@ def test_settings_load_without_the_heavy_imports(tmp_path: Path) -> None:
     [
         (
             "win_rate_target: 100.01",
-            "t.yaml: win_rate_target is '100.01'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null",
+            "t.yaml: win_rate_target is '100.01'\n  hint: allowed is a percentage, 0 or 1 to 100 (60 means 60%), or null",
         ),
         (
             "win_rate_target: -1",
-            "t.yaml: win_rate_target is '-1'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null",
+            "t.yaml: win_rate_target is '-1'\n  hint: allowed is a percentage, 0 or 1 to 100 (60 means 60%), or null",
         ),
         (
             "trades_per_day_target: -0.5",
@@ -220,16 +220,16 @@ def test_settings_load_without_the_heavy_imports(tmp_path: Path) -> None:
         ),
         (
             "daily_pl_target: {a: 1}",
-            "t.yaml: daily_pl_target is {'a': '1'}\n  hint: allowed is an amount of money; a negative one is a floor, or null",
+            "t.yaml: daily_pl_target is {'a': '1'}\n  hint: allowed is an amount; negative = floor, or null",
         ),
-        ("win_rate_taget: 5", "t.yaml: win_rate_taget is no target\n  hint: did you mean win_rate_target?"),
+        ("win_rate_taget: 5", "t.yaml: unknown target win_rate_taget\n  hint: did you mean win_rate_target?"),
         (
             "targets: {win_rate_target: 5, win_rate_target: 6}",
             "t.yaml:1: win_rate_target stands twice\n  hint: keep one of them",
         ),
         (
             "targets: {}\nwin_rate_target: 5",
-            "t.yaml: targets is no target\n  hint: known are win_rate_target, daily_pl_target, trades_per_day_target, max_drawdown_target, avg_risk_reward_target",
+            "t.yaml: unknown target targets\n  hint: known are win_rate_target, daily_pl_target, trades_per_day_target, max_drawdown_target, avg_risk_reward_target",
         ),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_source_in_doubt_is_decided_on_the_page(partial: Api, decision: str, n
     assert "records_vanished" not in codes
     assert partial.get("/api/performance/summary?window=all")["data"]["metrics"]["net_pnl"]["value"] == net
     text = partial.ask("GET", "/settings").text
-    assert "2026-11-20.jsonl" in text.partition("What was changed here")[2]
+    assert "2026-11-20.jsonl" in text.partition("Change history")[2]
     again = partial.client.post("/settings/sources", data=form, headers=headers)
     assert again.status_code == 422
     assert "is not in doubt" in html.unescape(again.text)

@@ -12,7 +12,7 @@ from tearsheet.web import create_app
 
 
 def app() -> Flask:
-    """The application by the environment; `CLOCK_FILE` holds the present instant."""
+    """The application from the environment; `CLOCK_FILE` holds the present instant."""
     file = Path(os.environ["CLOCK_FILE"])
     settings = Settings.load()
     log.configure(settings, verbose=1)

@@ -37,7 +37,11 @@ def load_targets(context: LedgerContext, *, store: bool = True) -> Targets:
     path, file = context.settings.targets_file, context.shared(_targets_file)
     targets = file.load()
     if not file.digest:
-        log_event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
+        log_event(
+            _log,
+            "tearsheet.targets",
+            reason=f"no targets file at {path}: only the risk/reward rule is checked",
+        )
     elif not (file.is_stored or context.read_only):
         _store(context, file, patient=store)
     return targets

@@ -75,7 +75,7 @@ Exit codes: 0 healthy · 2 a target is missed or a limit breached · 64 wrong us
             69 the guard cannot tell · 70 internal error · 75 the ledger cannot be used now, a limit is
             unknown or data may be missing · 76 the guard could not act · 130 interrupted
 
-Settings come from the environment and config/tearsheet.toml; see docs/settings.md.
+Settings are read from environment variables and config/tearsheet.toml; see docs/settings.md.
 """
 
 
@@ -106,20 +106,20 @@ class LazyCommands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", message="tearsheet %(version)s")
-@click.option("-v", "--verbose", count=True, help="Log more: -v what is done, -vv everything.")
+@click.option("-v", "--verbose", count=True, help="More logging: -v for info, -vv for debug.")
 @click.pass_context
 def tearsheet(ctx: click.Context, verbose: int) -> None:
-    """How the trading is going: exactly, at once, and against what was promised.
+    """Trading performance, limits and alerts from your broker statements and bot logs.
 
     Reads the trade logs in logs/ and the statements you import, rebuilds positions, and judges
     the result against config/dashboard-targets.yaml.
 
     \b
     tearsheet                                  open the dashboard of this folder
-    tearsheet demo                             see it work on a sample
+    tearsheet demo                             try it with sample data
     tearsheet summary --window weekly          this week
     tearsheet import fills.csv --timezone America/Chicago
-    tearsheet explain net_pnl --window daily   the fills behind a number
+    tearsheet explain net_pnl --window daily   show show the fills behind a number
     """
     ctx.obj = verbose
     if ctx.invoked_subcommand is None:

@@ -27,12 +27,12 @@ from tearsheet.trade.session import DAY, Window
 _MARKER_FILE = ".tearsheet-demo"
 
 
-@click.command(short_help="See it work on a sample of several months.")
+@click.command(short_help="Create sample data and show the main features.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("tearsheet-demo"))
-@click.option("--seed", default=7, show_default=True, help="Another seed, another trader.")
-@click.option("--serve", "serves", is_flag=True, help="Show it in the dashboard, until stopped.")
+@click.option("--seed", default=7, show_default=True, help="Random seed of the sample.")
+@click.option("--serve", "serves", is_flag=True, help="Open the dashboard on the sample until stopped.")
 def demo(folder: Path, seed: int, serves: bool) -> None:
-    """Make a sample of several months in FOLDER, run the whole job on it, and show the results.
+    """Create several months of sample data in FOLDER, import it and show the results.
 
     Two accounts: futures by NinjaTrader statements, equities by a bot's trade log. There is a losing
     week, a broken line, a position held overnight, a fill that comes late, and limits that hold.
@@ -106,16 +106,14 @@ def _print_late_day(tracker: PerformanceTracker, sample: SampleReport, label: st
 
 def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     judge = Judge(tracker)
-    click.echo(
-        click.style("\n2. The last week, both accounts, judged by config/dashboard-targets.yaml", bold=True)
-    )
+    click.echo(click.style("\n2. Last week, both accounts, compared with the targets", bold=True))
     week = judge.judge(tracker.get_summary(Window.containing("weekly", sample.last_day)), save=True)
     click.echo(format_summary(week.summary, week.alerts, week.raised))
-    click.echo(click.style("3. The losing week", bold=True))
+    click.echo(click.style("3. Alerts in the losing week", bold=True))
     losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
     for alert in judge.judge(losing, save=True).raised:
         click.echo(format_alert(alert, tracker.settings.calendar.timezone, new=True))
-    click.echo(click.style("\n4. What is behind a number: net_pnl of FUT-1 on the last day", bold=True))
+    click.echo(click.style("\n4. Fills behind a number: net_pnl of FUT-1 on the last day", bold=True))
     day = Window.containing("daily", sample.last_day)
     behind = tracker.explain("net_pnl", day, scope=Scope(account="FUT-1"))
     click.echo(
@@ -130,7 +128,7 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
 def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
     write_limits(sample)
     zone = tracker.settings.calendar.timezone
-    click.echo(click.style("\n5. Limits are stated in the same file: how far from them?", bold=True))
+    click.echo(click.style("\n5. Limit status", bold=True))
     click.echo("\n".join(format_verdict(one, zone) for one in account_verdicts(tracker).all()).rstrip())
 
 
@@ -145,7 +143,7 @@ def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path
 
 
 def _print_next_steps(folder: Path, sample: SampleReport) -> None:
-    click.echo(click.style("\nLook around:", bold=True))
+    click.echo(click.style("\nTry these commands:", bold=True))
     if sys.prefix != sys.base_prefix:
         click.echo(f"   . {sys.prefix}/bin/activate")
     click.echo(f"   cd {folder} && . ./tearsheet.env")
@@ -155,7 +153,7 @@ def _print_next_steps(folder: Path, sample: SampleReport) -> None:
         f"explain net_pnl --window daily --start {sample.late_fill_day} --account FUT-1",
         "positions --open",
         "verdict",
-        "replay        # the same limits held against the months before",
+        "replay        # the same limits applied to earlier months",
         "alerts",
         "rejections",
         "verify",

@@ -38,7 +38,7 @@ def formats_dir_option(command: F) -> F:
         envvar="TEARSHEET_LAYOUTS",
         show_default=True,
         show_envvar=True,
-        help="The folder of your own layouts (TOML).",
+        help="Folder with your own format definitions (TOML).",
     )(command)
 
 
@@ -49,19 +49,19 @@ def file_options(command: F) -> F:
             click.option(
                 "--timezone",
                 metavar="ZONE",
-                help="The zone of local times in the file, such as America/Chicago.",
+                help="Time zone of the times in the file, for example America/Chicago.",
             ),
-            click.option("-a", "--account", help="Whose fills, where the file does not say."),
-            click.option("--layout", help="The file's format, where its header does not settle it."),
+            click.option("-a", "--account", help="Account, if the file does not state one."),
+            click.option("--layout", help="File format, if it cannot be detected from the header."),
             click.option(
                 "--date-order",
                 type=click.Choice(["day-first", "month-first"]),
-                help="Where the file's dates leave it open.",
+                help="Date order, if the dates are ambiguous.",
             ),
             click.option(
                 "--decimal-mark",
                 type=click.Choice(list(_MARKS)),
-                help="Where the file's numbers leave it open.",
+                help="Decimal separator, if the numbers are ambiguous.",
             ),
             click.option(
                 "--map",
@@ -80,14 +80,14 @@ def file_options(command: F) -> F:
             click.option(
                 "--fee-sign",
                 type=click.Choice(["positive", "negative"]),
-                help="The sign of a fee that is a cost, where the format does not say it.",
+                help="Sign of fees that are costs, if the format does not define it.",
             ),
             click.option(
                 "--fee-rate",
                 "rates",
                 multiple=True,
                 metavar="CODE=RATE",
-                help="What a unit of a fee's currency is worth in that of the trade.",
+                help="Exchange rate from the fee currency to the trade currency.",
             ),
             click.option("--date", type=DateType(), help="The day of a file that states times only."),
             click.option("--currency", metavar="CODE", help="The money of a file that states none."),
@@ -122,7 +122,7 @@ def file_options_from(values: Mapping[str, Any]) -> StatementOptions:
 def formats(name: str | None, layouts: Path) -> None:
     """The formats of statements that can be imported; with the NAME of a format or of a broker, all of one.
 
-    Formats that are recognised only to say what to export instead are listed below the others.
+    Recognized but unsupported formats are listed at the end, with the export to use instead.
     """
     known = known_formats(layouts)
     if name is not None:
@@ -141,7 +141,7 @@ def formats(name: str | None, layouts: Path) -> None:
         return
     read = [(line.name, line.title, ", ".join(line.kinds)) for line in known.values() if not line.refused]
     click.echo(columns(("format", "what it is", "files"), read))
-    click.echo("\nRecognised, but not read as fills:")
+    click.echo("\nRecognized but not supported:")
     for line in known.values():
         if line.refused:
             click.echo(f"  {line.name}: {line.title}: {line.refused}")

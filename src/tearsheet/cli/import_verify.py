@@ -92,7 +92,9 @@ def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
         )
         _echo_tie_out(report.tie_out)
         return
-    saved_as = "nothing is kept" if dry_run else f"import {report.id}, revision {report.revision}"
+    saved_as = (
+        "preview only, nothing imported" if dry_run else f"import {report.id}, revision {report.revision}"
+    )
     events = f"{report.events:,} events, " if report.events else ""
     click.echo(
         f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, {events}"
@@ -118,7 +120,7 @@ def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
     for rejection in report.rejections[:_MAX_LINES]:
         click.echo(format_rejection(rejection))
     if len(report.rejections) > _MAX_LINES:
-        click.echo("  … `tearsheet rejections` shows them all")
+        click.echo("  … run `tearsheet rejections` to see all")
 
 
 def _echo_tie_out(found: TieOut | None) -> None:

@@ -35,12 +35,12 @@ class _ImportsGroup(click.Group):
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def imports(ctx: click.Context, as_json: bool) -> None:
-    """Every import with what it came to, the newest first.
+    """List imports, newest first.
 
     \b
     tearsheet imports            list them
-    tearsheet imports 12         one, with its rejected lines
-    tearsheet imports undo 12    take it out, as if it had never come
+    tearsheet imports 12         show import 12 and its rejected rows
+    tearsheet imports undo 12    undo import 12
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -51,14 +51,14 @@ def imports(ctx: click.Context, as_json: bool) -> None:
         return
     rows = [(*_counts(b), b.layout, f"{b.file}{_undo_suffix(b.undone)}") for b in records]
     head = ("import", "read (UTC)", "new", "known", "rejected", "format", "file")
-    click.echo(columns(head, rows, "rlrrrll") if rows else "Nothing was imported.")
+    click.echo(columns(head, rows, "rlrrrll") if rows else "No imports.")
 
 
 @imports.command()
 @click.argument("number", metavar="ID", type=int)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show(number: int, as_json: bool) -> None:
-    """One import: what it came to, and the lines that could not be used."""
+    """Show one import and its rejected rows."""
     with open_tracker() as tracker:
         record = ImportHistory(tracker).get(number)
         rejected = ImportHistory(tracker).rejections(number, _MAX_ROWS)
@@ -75,14 +75,14 @@ def show(number: int, as_json: bool) -> None:
     for rule, count in record.skipped.items():
         click.echo(f"  changes nothing: {count:,} {rule}")
     for one in rejected:
-        click.echo(format_rejection(one.rejection) + ("" if one.counts else "\n      taken back since"))
+        click.echo(format_rejection(one.rejection) + ("" if one.counts else "\n      no longer rejected"))
 
 
 @imports.command()
 @click.argument("number", metavar="ID", type=int)
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 def undo(number: int, dry_run: bool) -> None:
-    """Take an import out, as if it had never come; what other imports say too stays."""
+    """Undo an import. Fills that another import also contains are kept."""
     with open_tracker() as tracker:
         if dry_run:
             preview = ImportHistory(tracker).preview_undo(number, getpass.getuser())

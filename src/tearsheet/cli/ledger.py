@@ -197,7 +197,7 @@ def marks(remove: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @file_options
 def doctor(file: Path | None, **values: Any) -> int:
-    """Look at a file as an import would, without keeping anything, and say what is seen.
+    """Read a file as an import would, without importing it, and report what was detected.
 
     Without a file, say which ledger this is: its identity and rules, its sources, the last record of each and
     its age, and what is in doubt.

@@ -39,14 +39,14 @@ class Amount(click.ParamType[Decimal]):
         try:
             return value if isinstance(value, Decimal) else parse_amount(value)
         except ValueError:
-            self.fail(f"{value!r} is no amount; write it like 250 or 0.5", param, ctx)
+            self.fail(f"{value!r} is not a valid amount; use a number such as 250 or 0.5", param, ctx)
 
 
 @click.command(short_help="May this account go on trading?")
-@click.option("-a", "--account", help="Only this account; without it, all that have limits.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+@click.option("-a", "--account", help="One account (default: all accounts with limits).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def verdict(account: str | None, as_json: bool) -> int:
-    """Judge accounts by their limits, as they stand now.
+    """Show the current limit status of each account.
 
     Exit code 0 says ok or warn, 2 that a limit is breached, 75 that nobody can say; see
     docs/limits.md.
@@ -62,7 +62,7 @@ def verdict(account: str | None, as_json: bool) -> int:
     else:
         zone = tracker.settings.calendar.timezone
         shown = [format_verdict(one, zone) for one in results]
-        click.echo("\n".join(shown) or "No account has limits.")
+        click.echo("\n".join(shown) or "No limits are configured.")
         for name in unlimited:
             click.echo(f"{name}: {UNLIMITED_REASON}", err=True)
     codes = {"ok": EXIT_OK, "warn": EXIT_OK, "breach": EXIT_BREACH, "unknown": EXIT_UNAVAILABLE}
@@ -79,10 +79,10 @@ def verdict(account: str | None, as_json: bool) -> int:
     "allowance",
     type=Amount(),
     default=ZERO,
-    help="By how much the value may still worsen before the limit breaks again.  [default: 0]",
+    help="Additional loss (or count) allowed before the limit is breached again.  [default: 0]",
 )
 def release(account: str, limit: str, actor: str, reason: str, allowance: Decimal) -> None:
-    """Lift the breach that LIMIT of ACCOUNT has now; who and why is kept for ever."""
+    """Release the active breach of LIMIT for ACCOUNT. Your name and reason are recorded permanently."""
     if not reason.strip():
         raise UsageError("a release needs a reason", 'say it with --reason "…"')
     with open_tracker() as tracker:
@@ -127,16 +127,19 @@ def _reasons(verdict: Verdict) -> list[str]:
     "limits_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The file with `limits:`; without it, the targets file.",
+    help="YAML file with `limits:` (default: the targets file).",
 )
-@click.option("--start", type=DateType(), help="First day; without it, the first that was traded.")
-@click.option("--end", type=DateType(), help="Last day, included; without it, today.")
+@click.option("--start", type=DateType(), help="First day (default: your first trading day).")
+@click.option("--end", type=DateType(), help="Last day, inclusive (default: today).")
 @click.option("-a", "--account", help="Only this account.")
-@click.option("--currency", metavar="CODE", help="Which money, where there are several.")
+@click.option("--currency", metavar="CODE", help="Currency to report when there are several.")
 @click.option(
-    "--picture", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw it as SVG, too."
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write an SVG chart to FILE.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def replay(
     limits_file: Path | None,
     start: date | None,

@@ -19,10 +19,10 @@ _MAX_ROWS = 1000
 @click.command(short_help="Say something of a position; tag it.")
 @click.argument("position", required=False)
 @click.argument("text", required=False)
-@click.option("--tag", "tags", multiple=True, help="Add a tag; may be given several times.")
-@click.option("--untag", "untag", multiple=True, help="Take a tag off.")
-@click.option("--clear", "clear", is_flag=True, help="Take text and tags back; the history stays.")
-@click.option("--orphaned", is_flag=True, help="List notes whose fill is not in the ledger now.")
+@click.option("--tag", "tags", multiple=True, help="Add a tag (repeatable).")
+@click.option("--untag", "untag", multiple=True, help="Remove a tag (repeatable).")
+@click.option("--clear", "clear", is_flag=True, help="Delete the text and tags. The history is kept.")
+@click.option("--orphaned", is_flag=True, help="List notes that are not attached to a trade.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def note(
     position: str | None,
@@ -33,14 +33,14 @@ def note(
     orphaned: bool,
     as_json: bool,
 ) -> None:
-    """Say TEXT of POSITION, in the place of what was said before, or show what is said.
+    """Set the note of a trade to TEXT, or show the current note.
 
     \b
-    tearsheet note 0123456789abcdef                       all of it, with earlier versions
+    tearsheet note 0123456789abcdef                       show the note and its history
     tearsheet note 0123456789abcdef "chased it" --tag fomo
-    tearsheet note 0123456789abcdef --untag fomo          leaves the text as it is
+    tearsheet note 0123456789abcdef --untag fomo          removes a tag, keeps the text
 
-    POSITION is an id, as `tearsheet positions` lists them.
+    POSITION is a trade ID from `tearsheet positions`.
     """
     if orphaned is (position is not None):
         raise UsageError("a note is of one position", "give its id, or --orphaned for a list")
@@ -83,7 +83,7 @@ def _print(
         click.echo(json_bytes({"notes": notes, "versions": versions}).decode(), nl=False)
         return
     non_empty = [one for one in notes if one.text or one.tags]
-    click.echo("\n\n".join(_format_note(one, zone) for one in non_empty) or "Nothing is said.")
+    click.echo("\n\n".join(_format_note(one, zone) for one in non_empty) or "No note.")
     for one in versions[:-1]:
         tags = f" [{', '.join(one.tags)}]" if one.tags else ""
         first_line = strip_control(one.text.partition("\n")[0]) or "taken back"
@@ -99,7 +99,7 @@ def _format_note(one: NoteView, zone: ZoneInfo) -> str:
     if one.tags:
         lines.append(f"  tags: {', '.join(one.tags)}")
     assert one.at is not None
-    where = one.position or "no position now"
+    where = one.position or "not attached to a trade"
     lines.append(f"  version {one.version} by {one.by}, {one.at.astimezone(zone):%Y-%m-%d %H:%M}, on {where}")
     return "\n".join(lines)
 

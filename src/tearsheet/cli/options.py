@@ -32,7 +32,7 @@ class DateType(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no date; write YYYY-MM-DD, such as 2026-01-31", param, ctx)
+            self.fail(f"{value!r} is not a valid date; use YYYY-MM-DD, for example 2026-01-31", param, ctx)
 
 
 def window_options(command: F) -> F:
@@ -46,7 +46,7 @@ def window_options(command: F) -> F:
                 type=click.Choice(KINDS),
                 default="daily",
                 show_default=True,
-                help="The day, Monday–Sunday week, month … of --start, or the present one.",
+                help="Period that contains --start, or the current one. Weeks run Monday to Sunday.",
             ),
             click.option(
                 "--last",
@@ -54,14 +54,16 @@ def window_options(command: F) -> F:
                 help="The last finished day (of the exchange's days), week, month … instead of the present one.",
             ),
             click.option(
-                "--start", type=DateType(), help="First day; alone, it picks the window that holds it."
+                "--start",
+                type=DateType(),
+                help="First day. Without --end: selects the period that contains it.",
             ),
-            click.option("--end", type=DateType(), help="Last day, included."),
+            click.option("--end", type=DateType(), help="Last day (inclusive)."),
             click.option(
                 "--rolling",
                 type=click.IntRange(1, 100_000),
                 metavar="N",
-                help="The last N closed trades instead.",
+                help="Use the last N closed trades instead of dates.",
             ),
         )
     ):
@@ -75,13 +77,13 @@ def scope_options(command: F) -> F:
         (
             click.option("-a", "--account", help="Only this account."),
             click.option("-s", "--strategy", help="Only this strategy."),
-            click.option("-y", "--symbol", help="Only this instrument, as `tearsheet positions` names it."),
+            click.option("-y", "--symbol", help="Filter by symbol, spelled as in `tearsheet positions`."),
             click.option(
                 "--mode",
                 type=click.Choice(["PAPER", "LIVE"], case_sensitive=False),
-                help="Only paper or live trades of the log.",
+                help="Filter trade-log entries: paper or live.",
             ),
-            click.option("--currency", metavar="CODE", help="Which money, where there are several."),
+            click.option("--currency", metavar="CODE", help="Currency to report when there are several."),
         )
     ):
         command = option(command)

@@ -22,12 +22,12 @@ from tearsheet.words import format_metric, format_number
 @click.argument("metric", type=click.Choice(list(METRICS)), metavar="METRIC")
 @window_options
 @scope_options
-@click.option("-n", "most", default=20, show_default=True, help="How many terms to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with every term.")
+@click.option("-n", "most", default=20, show_default=True, help="Number of rows to print.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with all rows.")
 def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
-    """The bookings, positions and fills behind a number, summing to it exactly.
+    """Show the fills and trades behind a number. They add up to it exactly.
 
-    METRIC is a name such as net_pnl, fees, win_rate; docs/metrics.md has them all.
+    METRIC is a name such as net_pnl, fees or win_rate. docs/metrics.md lists all of them.
     """
     with open_tracker() as tracker:
         explanation = tracker.explain(
@@ -42,10 +42,10 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
 @click.command()
 @window_options
 @scope_options
-@click.option("--open", "only_open", is_flag=True, help="Those that are not flat now.")
-@click.option("--tag", help="Only those with this tag.")
-@click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+@click.option("--open", "only_open", is_flag=True, help="Open positions.")
+@click.option("--tag", help="Filter by tag.")
+@click.option("-n", "most", default=50, show_default=True, help="Number of alerts to show, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **values: Any) -> None:
     """Positions closed in a window, or those still open, with their notes and tags."""
     with open_tracker() as tracker:
@@ -71,8 +71,8 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         click.echo(json_bytes(rows).decode(), nl=False)
         return
     if not trades:
-        other = "" if only_open else " in this window; --window, --start and --rolling choose others"
-        click.echo(f"No positions{other}.")
+        other = "" if only_open else " in this period; use --window, --start or --rolling to choose another"
+        click.echo(f"No trades{other}.")
         return
     head = (
         f"closed ({zone.key})",
@@ -104,10 +104,10 @@ def accounts() -> None:
 
 
 @click.command(short_help="Lines that could not be used, and why.")
-@click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
+@click.option("-n", "most", default=50, show_default=True, help="Number of alerts to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rejections(most: int, as_json: bool) -> None:
-    """Lines that could not be used: where they stand, why, and what to do."""
+    """Rejected rows with their location, the reason and how to fix them."""
     with open_tracker() as tracker:
         rejected = tracker.rejections(most)
     if as_json:
@@ -116,7 +116,7 @@ def rejections(most: int, as_json: bool) -> None:
     for rejection in rejected:
         click.echo(format_rejection(rejection))
     if not rejected:
-        click.echo("No rejected lines.")
+        click.echo("No rejected rows.")
 
 
 def format_explanation(explanation: Explanation, most: int, zone: ZoneInfo) -> str:

@@ -26,15 +26,15 @@ _LABELS = {"paid": "fees of trades", "net": "net of trades", "price": "average p
     type=click.Choice(["average", "fifo"]),
     default="average",
     show_default=True,
-    help="How our fills are added up for the comparison: at average cost, as everywhere here, or first in, first out.",
+    help="Cost basis for the comparison: average cost (default) or FIFO.",
 )
 @file_options
-@click.option("--days", "by_day", is_flag=True, help="Show every day, also those that agree.")
+@click.option("--days", "by_day", is_flag=True, help="Show all days, including those that match.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def reconcile(statement: Path, method: Any, by_day: bool, as_json: bool, **values: Any) -> int:
-    """Compare a broker's own results, fees, positions and balances with ours, per day and account.
+    """Compare the broker's reported P&L, fees, positions and balances with your ledger, by day and account.
 
-    Exit code 0: they agree; 2: they differ; 65: the statement cannot be read.
+    Exit codes: 0 everything matches · 2 differences found · 65 the statement cannot be read
 
     \b
     tearsheet reconcile broker.csv

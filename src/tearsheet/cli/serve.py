@@ -49,7 +49,7 @@ def serve(
     watch: bool,
     statements: tuple[Path, ...],
 ) -> None:
-    """Answer HTTP requests until stopped; /docs describes them.
+    """Run the dashboard and the HTTP API until stopped. The API reference is at /docs.
 
     \b
     Without tokens, only this machine has access. For other machines:

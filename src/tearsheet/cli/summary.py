@@ -38,7 +38,7 @@ def sync() -> None:
 
     Unchanged files are not opened; appended files are read from the last position.
     """
-    with open_tracker() as tracker, progress("Reading logs") as on_progress:
+    with open_tracker() as tracker, progress("Reading trade logs") as on_progress:
         report = tracker.sync(on_progress)
     click.echo(
         f"{report.files} log files: {report.unchanged_files} unchanged, {report.read_files} read, "
@@ -58,7 +58,7 @@ def sync() -> None:
 @click.command(short_help="How a day, week, month or any stretch went.")
 @window_options
 @scope_options
-@click.option("--export", is_flag=True, help="Write JSON, Markdown and a chart (SVG) to logs/performance/.")
+@click.option("--export", is_flag=True, help="Write JSON, Markdown and an SVG chart to logs/performance/.")
 @click.option(
     "--format",
     "form",
@@ -73,12 +73,12 @@ def sync() -> None:
     metavar="N",
     help="The summaries of the last N days, the present one included; with --window, of the last N weeks, months ….",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 @click.option("--allow-partial", is_flag=True, help="Exit 0 although something may be missing.")
 def summary(
     export: bool, form: str, backfill: int | None, as_json: bool, allow_partial: bool, **values: Any
 ) -> int:
-    """How a day, week, month or any stretch went, beside its targets.
+    """Show results for a day, week, month or any period, compared with your targets.
 
     Reads what is new in the trade logs first. Exit code 2 says that a target is missed or a limit
     breached; else 75 that a limit is unknown, or that something may be missing in the window.
@@ -232,8 +232,8 @@ class _Evaluation:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--open", "only_open", is_flag=True, help="Only those that are not resolved.")
-@click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
+@click.option("--open", "only_open", is_flag=True, help="Only open alerts.")
+@click.option("-n", "most", default=50, show_default=True, help="Number of alerts to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> None:
@@ -256,7 +256,7 @@ def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> Non
 @click.option("--by", "actor", envvar="USER", required=True, help="Who has seen it.")
 @click.option("--note", help="What is done about it.")
 def ack(identity: str, actor: str, note: str | None) -> None:
-    """Say that you have seen an alert; it stays open until the rule is kept again."""
+    """Acknowledge an alert. It stays open until the target or limit is met again."""
     with open_tracker() as tracker:
         alert = tracker.alerts.acknowledge(identity, actor, note, tracker.now)
         click.echo(format_alert(alert, tracker.settings.calendar.timezone))
@@ -266,7 +266,7 @@ def ack(identity: str, actor: str, note: str | None) -> None:
 @click.argument("identity", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(identity: str, as_json: bool) -> None:
-    """The life of an alert, from its beginning on."""
+    """Show the history of an alert."""
     with open_tracker() as tracker:
         found = tracker.alerts.changes(identity)
         zone = tracker.settings.calendar.timezone
@@ -278,11 +278,11 @@ def show(identity: str, as_json: bool) -> None:
 
 
 @alerts.command()
-@click.option("--once", is_flag=True, help="Try what is outstanding once, then stop.")
+@click.option("--once", is_flag=True, help="Try each pending alert once, then exit.")
 def deliver(once: bool) -> int:
-    """Post alerts to the webhook of the settings; `serve` does that by itself.
+    """Send pending alerts to the configured webhook. `tearsheet serve` does this automatically.
 
-    Exit code 75 says that something is still to be delivered.
+    Exit code 75: some alerts were not delivered.
     """
     import time
 

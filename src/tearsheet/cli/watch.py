@@ -22,13 +22,15 @@ from tearsheet.watch.watcher import Watcher, WatchEvent
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Also import what is dropped into this folder; may be given several times.",
+    help="Also import files dropped into this folder (repeatable).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON lines, as without a terminal.")
-@click.option("--while-parent", type=int, hidden=True, help="End when this is no longer the parent.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON Lines (default when not in a terminal).")
+@click.option(
+    "--while-parent", type=int, hidden=True, help="Exit when the parent process is no longer this PID."
+)
 @file_options
 def watch(statements: tuple[Path, ...], as_json: bool, while_parent: int | None, **values: Any) -> None:
-    """Read what is new in the trade logs as it is written, and judge it, until stopped.
+    """Read new trade-log entries as they are written, and check targets and limits, until stopped.
 
     Alerts are raised at each change and at least every 60 seconds. One line tells of each change.
     Of several on one ledger one acts; another takes over when it ends or dies.

@@ -23,7 +23,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 #: Start of the Markdown line that shows the age of the data; it does not count as a change.
 _FRESH_LINE = b"| Last fill |"
-_CHART_ALT = "Cumulative P&L with its drawdown, and net P&L by day"
+_CHART_ALT = "Cumulative P&L, drawdown and daily net P&L"
 _ABANDONED_AFTER_S = 60
 
 

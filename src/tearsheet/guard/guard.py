@@ -193,7 +193,7 @@ class Guard:
         for key in [key for key in self._due if key not in required]:
             del self._due[key]
             self._guard_state.actions[key].status = "dropped"
-            self._log("dropped", f"{key} is over; its command is not tried again")
+            self._log("dropped", f"{key} is no longer active; command not retried")
 
     def _run_due(self) -> None:
         for key in [key for key, due in self._due.items() if due <= time.monotonic()]:

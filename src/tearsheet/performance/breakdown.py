@@ -136,14 +136,14 @@ def _size_bucket(quantity: Decimal) -> GroupKey:
 
 #: Groupings: name, its description, and the group key of a closed trade.
 GROUPINGS: dict[str, tuple[str, Callable[[ClosedTrade], GroupKey]]] = {
-    "weekday": ("Weekday of the closing session", _weekday),
+    "weekday": ("Weekday of exit", _weekday),
     "hour": ("Hour of the closing fill, in the trading day's zone", _hour),
     "symbol": ("Symbol", lambda trade: (0, trade.symbol)),
     "strategy": ("Strategy", _strategy),
     "side": ("Side", lambda trade: (0, trade.side)),
     "account": ("Account", lambda trade: (0, trade.account)),
-    "held": ("Holding time", _duration_group),
-    "size": ("Quantity entered", _size),
-    "tag": ("Tag; a trade with several counts in each", lambda c: (0, c.tag or "no tag")),
+    "held": ("Duration", _duration_group),
+    "size": ("Position size", _size),
+    "tag": ("Tag (a trade with several tags counts in each)", lambda c: (0, c.tag or "no tag")),
 }
 _BY_RESULT = ("symbol", "strategy", "side", "account", "tag")

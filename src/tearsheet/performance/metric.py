@@ -207,7 +207,7 @@ def _count(name: str, label: str, description: str, formula: Callable[[Tally], i
 _NO_TRADES = "no closed trades"
 _NO_WINS = "no winning trades"
 _NO_LOSSES = "no losing trades"
-_NO_BALANCE = "no starting balance is set, it is used up, or there are fewer than 2 days"
+_NO_BALANCE = "needs a starting balance above 0 and at least 2 days"
 
 _ROWS = (
     _count("total_trades", "Trades", "Positions closed in the window.", lambda t: t.closed),
@@ -242,7 +242,7 @@ _ROWS = (
            lambda t: t.largest_loss, _losses, 1, _NO_LOSSES),
     Metric("payoff_ratio", "Payoff ratio", "ratio", "Average win / |average loss|.",
            lambda s: _quotient(s.tally.won * s.tally.losses, -s.tally.lost * s.tally.wins),
-           lambda s: min(_wins(s), _losses(s)), 1, "no winning or no losing trades"),
+           lambda s: min(_wins(s), _losses(s)), 1, "no winning or losing trades"),
     Metric("profit_factor", "Profit factor", "ratio", "Gross profit / |gross loss|.",
            lambda s: _quotient(s.tally.won, -s.tally.lost), _losses, 1, _NO_LOSSES),
     _money("expectancy", "Expectancy", "Closed P&L / closed positions: what one trade brings on average.",
@@ -250,7 +250,7 @@ _ROWS = (
     Metric("average_risk_reward", "Average risk-reward", "ratio",
            "Mean planned (target − entry) / (entry − stop) of the closed positions that had both.",
            lambda s: _quotient(s.tally.planned_sum, s.tally.planned_count),
-           lambda s: s.tally.planned_count, 1, "no closed trade had a stop and a target"),
+           lambda s: s.tally.planned_count, 1, "no closed trade has both a stop and a target"),
     Metric("average_r", "Average R", "r",
            "Mean of net result / initial risk, of the closed positions with an initial stop.",
            lambda s: _quotient(s.tally.r_sum, s.tally.r_count),

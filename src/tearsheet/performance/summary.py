@@ -19,15 +19,15 @@ SCHEMA = "tearsheet.summary/1"
 SummaryState = Literal["ok", "breach", "unknown", "partial"]
 
 PARTIAL_CODES = {
-    "rejected_lines": "lines that may belong to the window could not be read",
-    "missing_days": "a past weekday inside the window has no log file",
-    "unfinished_line": "a log file ends in half a line that is still being written",
+    "rejected_lines": "some rows that may belong to this period were rejected",
+    "missing_days": "a log file is missing for a past weekday in this period",
+    "unfinished_line": "a log file ends in an incomplete line (still being written)",
     "records_vanished": "a log file no longer has records that were read; they stay booked until somebody decides",
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
     "unread_file": "a file in the log folder is named nearly like a log, and is not read",
-    "mixed_modes": "PAPER and LIVE trades are added up together; choose one with --mode",
-    "other_currencies": "trades in other currencies are left out; choose one with --currency",
-    "overlapping_sources": "an account and symbol has both logged trades and fills, which may be the same",
+    "mixed_modes": "paper and live trades are combined; filter with --mode",
+    "other_currencies": "trades in other currencies are excluded; choose a currency with --currency",
+    "overlapping_sources": "an account has trade-log entries and imported fills of one symbol; they may be duplicates",
     "unmatched_closes": "fills or events close what nothing opened; they are kept, and in no figure",
     "unknown_cost": "what was sold came without its cost, so its result is not known",
     "contradiction": "an event does not fit what is held, and changed nothing",
@@ -35,7 +35,7 @@ PARTIAL_CODES = {
     "foreign_fee": "fees are in another currency than their trades and have no rate; they stand in their own",
     "opening_from_reported": "what was held before is taken from the broker's own results, by the user's choice",
     "unsettled_expiry": "options past their expiry are still open; no row says how they ended",
-    "stale_ledger": "files changed since, but the ledger cannot be written now",
+    "stale_ledger": "files have changed but the ledger cannot be updated right now",
     "clock_back": "the clock stands before a time that has passed, so the present window may be another one",
     "bad_targets": "the targets file cannot be read, so targets are not evaluated",
 }

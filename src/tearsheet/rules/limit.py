@@ -44,15 +44,17 @@ class LimitType(Struct, frozen=True):
 
 
 LIMITS: dict[LimitName, LimitType] = {
-    "daily_loss": LimitType("money", "day", True, "net loss of the trading day"),
-    "weekly_loss": LimitType("money", "week", True, "net loss since Monday's session began"),
-    "monthly_loss": LimitType("money", "month", True, "net loss of the calendar month"),
-    "max_drawdown": LimitType("money", "life", True, "how far equity is below its start or its high"),
-    "max_trades": LimitType("count", "day", True, "trades closed in the trading day"),
-    "max_losses_in_a_row": LimitType("count", "day", True, "losing trades one after another, today"),
-    "max_open_quantity": LimitType("quantity", "day", False, "quantity that is open at once"),
-    "profit_lock": LimitType("money", "day", True, "how much of the day's best was given back"),
-    "trading_hours": LimitType("count", "day", True, "fills and open positions outside the hours"),
+    "daily_loss": LimitType("money", "day", True, "Net loss of the trading day"),
+    "weekly_loss": LimitType("money", "week", True, "Net loss of the week (from Monday)"),
+    "monthly_loss": LimitType("money", "month", True, "Net loss of the calendar month"),
+    "max_drawdown": LimitType(
+        "money", "life", True, "Decline of equity from its start (static) or its peak (trailing)"
+    ),
+    "max_trades": LimitType("count", "day", True, "Closed trades in the trading day"),
+    "max_losses_in_a_row": LimitType("count", "day", True, "Consecutive losing trades in the trading day"),
+    "max_open_quantity": LimitType("quantity", "day", False, "Largest open position size"),
+    "profit_lock": LimitType("money", "day", True, "Share of the day's peak profit that was given back"),
+    "trading_hours": LimitType("count", "day", True, "Fills or open positions outside trading hours"),
 }
 
 

@@ -23,7 +23,7 @@ def find_relaxed_limits(old: Limits, new: Limits) -> list[str]:
 
 def _describe(old: AccountLimits, new: AccountLimits) -> Iterator[str]:
     if old.limits and not _is_at_most(new.stale_after, old.stale_after):
-        yield "stale_after is longer"
+        yield "stale_after is increased"
     for limit in old.limits:
         other = new.get(limit.name)
         if other is None:

@@ -213,13 +213,13 @@ def _reason_not_evaluated(
 ) -> str | None:
     """Return the reason why a rule cannot be evaluated now, None if it can."""
     if summary.is_empty:
-        return "no trades in window"
+        return "no trades in this period"
     if metric.value is None:
         return metric.reason
     if rule.needs_min_sample and metric.n < min_sample:
         return f"{metric.n} of at least {min_sample} trades"
     if rule.only_when_ended and summary.freshness.as_of < summary.window.ends_at:
-        return "the window is not over"
+        return "the period has not ended"
     return None
 
 

@@ -29,18 +29,18 @@ UNLIMITED_REASON = (
 )
 
 UNKNOWN_CODES = {
-    "no_limits": "the account has no limits, so nothing can be said",
-    "store_unavailable": "the ledger cannot be read now",
-    "nothing_heard": "nothing was ever heard of the account's source",
+    "no_limits": "no limits are configured for this account",
+    "store_unavailable": "the ledger is unavailable",
+    "nothing_heard": "no data has ever been received for this account",
     "stale_feed": "the source was last heard longer ago than `stale_after` allows",
-    "behind": "the ledger holds a later fill than the limits have seen",
-    "rejected_lines": "lines that may concern the account could not be read",
-    "clock_back": "the clock stands before what has already happened",
+    "behind": "new fills have not been evaluated yet",
+    "rejected_lines": "rejected rows may belong to this account",
+    "clock_back": "the system clock is earlier than the latest event",
     "not_begun": "a limit counts from a date that lies ahead",
-    "missing_marks": "a limit needs the price of something that is open",
-    "bad_limits": "the limits file cannot be read; what it said before is held meanwhile",
-    "not_kept": "a breach was found now that the ledger could not keep",
-    "other_currencies": "the account trades in a currency that its limits are not in",
+    "missing_marks": "a limit needs a mark price for an open position",
+    "bad_limits": "the limits file cannot be read; the previous limits stay in effect",
+    "not_kept": "a breach was detected but could not be saved",
+    "other_currencies": "the account traded in a currency other than that of its limits",
 }
 
 
@@ -199,7 +199,7 @@ def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator
     if allowed is None or not _is_within_hours(book, now):
         return
     if age is None:
-        yield VerdictReason("nothing_heard", "no fill and no look at the source")
+        yield VerdictReason("nothing_heard", "no fill and no heartbeat received")
     elif age > allowed / timedelta(seconds=1):
         allowed_s = allowed // timedelta(seconds=1)
         yield VerdictReason("stale_feed", f"last heard {int(age)} s ago, allowed are {allowed_s} s")
@@ -272,7 +272,7 @@ def _warning_muted_reason(book: LimitBook, state: LimitState, now: datetime) -> 
     if trades < limit.min_trades:
         return f"no warning before {limit.min_trades} closed trades, {trades} so far"
     if is_within(limit.mute_windows, now, book.context.calendar.timezone):
-        return "no warning in a silence window"
+        return "warnings are muted at this time"
     return None
 
 
@@ -324,7 +324,7 @@ def _removed_limit_views(book: LimitBook) -> Iterator[LimitView]:
                 resets_at=_resets_at(book, breach.limit),
                 on_unknown="hold",
                 breach=breach,
-                note="the limit is gone from the file",
+                note="this limit was removed from the file",
             )
 
 

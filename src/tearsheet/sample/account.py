@@ -27,19 +27,19 @@ _HEADER = (
 _TARGETS = """\
 # What was promised. A target that is null or missing is not judged.
 win_rate_target: 52            # percent of closed trades
-daily_pl_target: 150           # money a day; a negative number is a floor, judged at once
+daily_pl_target: 150           # per day; a negative number is a floor, checked continuously
 trades_per_day_target: 5
-max_drawdown_target: -2500     # money, not above 0
+max_drawdown_target: -2500     # a negative amount
 avg_risk_reward_target: 1.5
 """
 _LIMITS = """\
 # What must not happen to an account: `tearsheet verdict` and the dashboard say how near it is.
 limits:
   default:
-    daily_loss: 1000           # net, from the first instant of the trading day
+    daily_loss: 1000           # Net loss of the trading day
     weekly_loss: 2000
     max_drawdown: {amount: 3000, since: SINCE}
-    stale_after: null          # nobody trades here, so no silence is suspicious
+    stale_after: null          # sample data: do not treat missing updates as stale
   accounts:
     EQ-1: {max_trades: 15}
     FUT-1: {max_open_quantity: 10}

@@ -221,7 +221,7 @@ def _from_file(env: Mapping[str, str], folder: Path) -> dict[str, Any]:
     for key, value in _toml(text, path).items() if text else ():
         setting = _BY_KEY.get(key)
         if setting is None:
-            raise SettingsError(f"{path}: {key} is no setting", _did_you_mean(key, list(_BY_KEY)))
+            raise SettingsError(f"{path}: unknown setting {key}", _did_you_mean(key, list(_BY_KEY)))
         if isinstance(value, dict | list | bool):
             raise SettingsError(f"{path}: {key} is {value!r}", f"allowed is {setting.allowed}")
         values[key] = _parse_value(setting, _as_text(value), f"{path}: {key}")
@@ -236,7 +236,7 @@ def _content(path: Path, *, must_exist: bool) -> str:
             return ""
         raise SettingsError(
             f"environment variable {CONFIG_VARIABLE} names {path}, which does not exist",
-            "make the file, or unset the variable",
+            "create the file, or unset the variable",
         ) from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8: {error}", "save it as UTF-8") from None

@@ -63,7 +63,7 @@ class JsonField(Struct, frozen=True):
 def _identity(value: Any) -> str:
     name = _NAME_RULE.parse(value)
     if name == "0":
-        raise ValueError("0 is what brokers write where there is no id")
+        raise ValueError("0 is not a valid execution ID")
     return name
 
 
@@ -91,7 +91,7 @@ def _amount(value: Any) -> str:
 def _quantity(value: Any) -> str:
     text = _amount(value)
     if Decimal(text) <= 0:
-        raise ValueError("a quantity is positive; the side gives the sign")
+        raise ValueError("must be positive; the side determines the sign")
     return text
 
 

@@ -312,7 +312,7 @@ def _sync_message(report: SyncReport) -> str:
     if report.rejected:
         words += f", {_count(report.rejected, 'rejected line')}"
     if report.rebuilt:
-        words += ", settings changed: all made anew"
+        words += "; settings changed, history rebuilt"
     return f"{words}, revision {report.revision}"
 
 

@@ -187,27 +187,27 @@ DEFAULT = "limits:\n  default:\n    "
         (
             "trading_hours: 08:30",
             "limits.default.trading_hours is '08:30'",
-            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+            "allowed is HH:MM-HH:MM or a list, in the trading day's time zone",
         ),
         (
             "trading_hours: 08:30-08:30",
             "limits.default.trading_hours is '08:30-08:30'",
-            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+            "allowed is HH:MM-HH:MM or a list, in the trading day's time zone",
         ),
         (
             "trading_hours: 25:00-08:30",
             "limits.default.trading_hours is '25:00-08:30'",
-            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+            "allowed is HH:MM-HH:MM or a list, in the trading day's time zone",
         ),
         (
             "trading_hours: []",
             "limits.default.trading_hours is []",
-            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+            "allowed is HH:MM-HH:MM or a list, in the trading day's time zone",
         ),
         (
             "warn_at: [90, 50]",
             "limits.default.warn_at is ['90', '50']",
-            "allowed is a rising list of percentages above 0 and up to 100, such as [50, 75, 90]",
+            "allowed is an ascending list of percentages up to 100, for example [50, 75, 90]",
         ),
         ("hysteresis: 60", "limits.default.hysteresis is '60'", "allowed is percentage points from 0 to 50"),
         ("min_trades: -1", "limits.default.min_trades is '-1'", "allowed is a whole number not below 0"),

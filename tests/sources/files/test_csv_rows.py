@@ -43,7 +43,7 @@ def test_one_byte_that_is_no_text_costs_one_row(tmp_path: Path) -> None:
     rows = read(tmp_path, many + b"A,\xff\xfe,2026-03-02T10:00:00Z,buy,1,10,0\n" + ROW.encode())
     assert said(rows)[2000:] == ["bad_encoding", "fill"]
     assert isinstance(rows[2000], Rejection)
-    assert (rows[2000].line, rows[2000].reason) == (2002, "the row has bytes that are no text")
+    assert (rows[2000].line, rows[2000].reason) == (2002, "the row is not valid text")
     assert rows[2000].text == r"A,\udcff\udcfe,2026-03-02T10:00:00Z,buy,1,10,0"
 
 

@@ -396,7 +396,7 @@ Broken = Callable[[str], str]
 @pytest.mark.parametrize(
     ("broken", "message", "hint"),
     [
-        (lambda url: url.replace(QUOTED, "wr0ng"), "refuses the user or password", "check user and password"),
+        (lambda url: url.replace(QUOTED, "wr0ng"), "login failed", "check user and password"),
         (lambda url: url.rpartition("/")[0] + "/nowhere", "does not exist", "create the database"),
         (
             lambda url: url.rpartition(":")[0] + ":1/db",

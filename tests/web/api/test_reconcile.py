@@ -1,4 +1,4 @@
-"""Tie-out over the API: a statement comes, the differences go back, and nothing is kept."""
+"""Tie-out over the API: a statement comes, the differences go back, and preview only, nothing imported."""
 
 import io
 import json

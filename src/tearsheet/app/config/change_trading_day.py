@@ -65,7 +65,7 @@ class TradingDayChange:
     def requested(self, texts: Mapping[str, str]) -> Settings:
         """Parse the requested values into settings.
 
-        Raises SettingsError with the key as its place if a value is invalid or set by the environment.
+        Raises SettingsError with the key as its place if a value is invalid or set from the environment.
         """
         values: dict[str, Any] = {}
         for key, raw_text in texts.items():
@@ -79,7 +79,7 @@ class TradingDayChange:
             variable = self._settings.env_variable_of(key)
             if variable is not None and values[key] != self._stated(key):
                 raise SettingsError(
-                    f"{key} is given by the environment variable {variable}",
+                    f"{key} is given from the environment variable {variable}",
                     "change it there, and start the service again",
                     (key,),
                 )

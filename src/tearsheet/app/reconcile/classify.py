@@ -66,7 +66,7 @@ class _SingleCauses:
         if what in ("net", "balance"):
             fees = [self._gaps.get((name, span)) for name in ("fees", "paid")]
             if -self._gaps[key] in fees:
-                return Cause("fee", "by as much as the fees differ")
+                return Cause("fee", "equal to the difference in fees")
         if what in ADDITIVE and (nothing := self._one_side_empty(span)):
             return nothing
         return self._scaling_or_rounding(key) or _UNKNOWN
@@ -109,7 +109,7 @@ class _SingleCauses:
     def _fee(self, key: NumberKey, *, is_loose: bool) -> Cause:
         span = key[1]
         if span in self._comparison.unpriced:
-            return Cause("missing fill", "the fee of a missing fill is not stated for itself")
+            return Cause("missing fill", "the fee of a missing fill is not listed separately")
         if any(turn == span.day for turn in self._gap_change_days):
             return Cause("missing fill", "the position differs from that day on")
         if nothing := self._one_side_empty(span):
@@ -123,7 +123,7 @@ class _SingleCauses:
     def _position(self, key: NumberKey) -> Cause:
         gap = self._gaps[key]
         if self._books and self._reproduces(self._books, key):
-            return Cause("missing fill", "with the report's fills the position is theirs")
+            return Cause("missing fill", "adding the statement's fills gives the broker's position")
         side = "bought" if gap > 0 else "sold"
         return Cause("missing fill", f"by the end of the day {to_plain_string(abs(gap))} more were {side}")
 

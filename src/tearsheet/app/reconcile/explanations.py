@@ -32,7 +32,7 @@ _RATIOS = frozenset(map(Decimal, (2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 500, 1000
 #: Hours at which a broker's day may start, the usual ones first.
 _HOURS = (0, 17, 18, 16, *(hour for hour in range(24) if hour not in (0, 16, 17, 18)))
 _METHOD_DETAILS = {
-    "fifo": "first in, first out, our own fills give exactly theirs; both agree once flat",
+    "fifo": "with FIFO the ledger matches the broker exactly; both methods match when flat",
     "average": "at average cost our own fills give exactly theirs; both agree once flat",
 }
 
@@ -192,7 +192,7 @@ class AccountComparison:
     def explained_by_missing_fills(self, key: NumberKey) -> Cause:
         """Return the cause if the ledger with the statement's fills gives its number."""
         if key[1].symbol in self._time_shifted:
-            return Cause("day boundary", "at the instants of the report our fills give it: see below")
+            return Cause("day boundary", "with the broker's fill times the ledger matches (see Fills)")
         return Cause("missing fill", "with the report's fills our books give it: see below")
 
     def _number(

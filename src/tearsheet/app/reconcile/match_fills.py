@@ -52,7 +52,7 @@ class FillDifference(Struct, frozen=True):
         where = f"line {self.line}: " if self.line else ""
         what = {
             "books": f"our books lack the {self.role + ' ' if self.role else ''}fill",
-            "report": "the report lacks our fill",
+            "report": "missing in the statement: fill",
             "fee": f"the fee is {self.fee:+f} of ours for the fill",
             "instant": f"our fill is {timedelta(seconds=abs(self.late))} h "
             f"{'later' if self.late > 0 else 'earlier'} than theirs (is a time zone wrong?):",

@@ -217,7 +217,7 @@ def _duration(text: str) -> timedelta:
 _PERCENTAGE = number("a percentage above 0 and up to 100", above="0", most="100")
 _SMALL = number("a whole number not below 0", least="0", most="100000", whole=True)
 _RANGE = text_rule("HH:MM-HH:MM", _range)
-_SPANS = "HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"
+_SPANS = "HH:MM-HH:MM or a list, in the trading day's time zone"
 _DURATION_KEY = text_rule("a duration such as 90s, 15m or 2h, or null", _duration)
 _MONEY = number("an amount of money above 0, such as 500", above="0")
 _COUNT = number("a whole number above 0", above="0", most="1000000", whole=True)
@@ -225,9 +225,7 @@ _LOSS_BASIS = either("closed", "open_pnl")
 
 #: Keys that every limit may have; next to the limits they apply to all limits of an account.
 _OPTION_KEYS: dict[str, ValueRule[Any]] = {
-    "warn_at": ValueRule(
-        "a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents
-    ),
+    "warn_at": ValueRule("an ascending list of percentages up to 100, for example [50, 75, 90]", _percents),
     "hysteresis": number("percentage points from 0 to 50", least="0", most="50"),
     "min_trades": text_rule(_SMALL.allowed, lambda text: int(_SMALL.convert(text))),
     "silence": ValueRule(_SPANS, _parse_optional_ranges),
@@ -246,7 +244,7 @@ _SHAPES: dict[str, tuple[str, dict[str, ValueRule[Any]]]] = {
             "amount": _MONEY,
             "kind": meaning({"static": False, "trailing": True}),
             "basis": either("closed", "end_of_day", "open_pnl"),
-            "lock_at": number("an amount of money, 0 is the start", above="-1E18"),
+            "lock_at": number("an amount above the starting equity (0 = the start)", above="-1E18"),
             "since": ISO_DATE,
         },
     ),

@@ -20,8 +20,8 @@ def _percentage(text: str) -> Decimal:
 
 
 _RULES = {
-    "win_rate_target": text_rule("a percentage, 0 or from 1 to 100 (60 means 60 %)", _percentage),
-    "daily_pl_target": number("an amount of money; a negative one is a floor"),
+    "win_rate_target": text_rule("a percentage, 0 or 1 to 100 (60 means 60%)", _percentage),
+    "daily_pl_target": number("an amount; negative = floor"),
     "trades_per_day_target": number("a number not below 0", least="0"),
     "max_drawdown_target": number("an amount of money not above 0, such as -500", most="0"),
     "avg_risk_reward_target": number("a number not below 0", least="0"),
@@ -62,7 +62,7 @@ def parse_targets(text: str, file: str) -> Targets:
         if key not in _RULES:
             near = difflib.get_close_matches(key, _RULES, 1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_RULES)}"
-            raise SettingsError(f"{file}: {key} is no target", hint, (key,))
+            raise SettingsError(f"{file}: unknown target {key}", hint, (key,))
         values[key] = _value(file, key, value)
     return Targets(**values)
 

@@ -12,7 +12,7 @@ from tearsheet.trade.fill import Rejection
 
 _TOO_LONG = RowProblem("line_too_long", "a cell is far longer than any value", "check for a missing quote")
 _EXTRA_COLUMNS = RowProblem(
-    "extra_columns", "the row has more cells than the header", "quote cells with separators"
+    "extra_columns", "the row has more columns than the header", "quote cells with separators"
 )
 _PROGRESS_EVERY = 1000
 

@@ -12,7 +12,7 @@ from tearsheet.sources.text.problem import MOST_COLUMNS, NOT_TEXT, RowError, Row
 #: The header of `JsonLines`: the line itself has no name.
 JSON_HEADER = (*FIELDS, "")
 _HINT = "one JSON object a line"
-_TOO_LONG = RowProblem("line_too_long", "the line is far longer than any fill", "one fill a line")
+_TOO_LONG = RowProblem("line_too_long", "the line is too long", "one fill a line")
 _PROGRESS_EVERY = 1000
 
 

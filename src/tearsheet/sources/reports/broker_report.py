@@ -174,7 +174,7 @@ def _drop_converted_cash(report: BrokerReport) -> None:
         if "cash" in line.amounts:
             amounts = {quantity: amount for quantity, amount in line.amounts.items() if quantity != "cash"}
             report.lines[n] = replace(line, amounts=amounts)
-    report.notes.append("currencies were converted, so the cash that trades moved is not compared")
+    report.notes.append("the statement contains currency conversions; trade cash flows are not compared")
 
 
 def _report_line(

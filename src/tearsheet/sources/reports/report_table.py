@@ -35,7 +35,7 @@ class ReportTable:
             elif grid.resume_after > header_line:
                 self.rows.append((grid.line, cells))
         if not self.rows:
-            raise FormatError(f"{path}: there is no row below its header", "export it again")
+            raise FormatError(f"{path}: the table is empty", "export it again")
 
     def title_above(self, line: int) -> str:
         """Return the last title above a line: some reports state the instrument there."""

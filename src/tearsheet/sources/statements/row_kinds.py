@@ -15,7 +15,7 @@ from tearsheet.trade.event import EventKind
 _ANY = "*"
 _LONGEST = 300
 _REMEMBERED = 1000
-_FILLS_HINT = "write what happened as fills in the generic format"
+_FILLS_HINT = "import the event as fills in the generic format"
 _OTHER_LEVELS = "other_levels"
 #: Names of rows that state trades of other rows once more.
 _REPETITIONS = (_OTHER_LEVELS, "closed_lots")

@@ -26,7 +26,7 @@ from tearsheet.web.server.context import AppContext, QueryContext
 ComputeData = Callable[[Charts, Selection, Json], Json]
 
 _SELECTION = (*parameters.PERIOD, parameters.ROLLING, *parameters.SCOPE, parameters.CURRENCY)
-_BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
+_BY = parameters.choice("by", "Group by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Net results in money, or in R.", "net", "r", default="net")
 _TRADES = parameters.number_of("trades", "How many closed positions a point is of.", 10_000, 50)
 #: Parameters of the window and scope to compare with.
@@ -110,7 +110,7 @@ def _trades(charts: Charts, selection: Selection, values: Json) -> Json:
 ENDPOINTS = (
     _Endpoint(
         "calendar",
-        "What each day, week and month came to",
+        "Results by day, week and month",
         "Weeks are whole, Monday to Sunday.",
         (),
         answers.ChartAnswer[CalendarResults],
@@ -118,7 +118,7 @@ ENDPOINTS = (
     ),
     _Endpoint(
         "equity",
-        "The running total by session, with its drawdown",
+        "Cumulative P&L and drawdown by trading day",
         "The deepest of all drawdowns is the metric `max_drawdown`.",
         (),
         answers.ChartAnswer[tuple[DailyPoint, ...]],

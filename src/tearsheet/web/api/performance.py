@@ -1,4 +1,4 @@
-"""Results of a day, week, month or any window, and the fills behind a number."""
+"""Results of a day, week, month or any window, and show show the fills behind a number."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ def add_performance(api: Api, app_context: AppContext) -> None:
             method="GET",
             path="/api/performance/summary",
             tag="Performance",
-            title="Every metric of any window",
+            title="Summary of any period",
             description="As the summary's JSON files: targets, limits, alerts and state are those of the command line.",
             parameters=(*parameters.PERIOD, parameters.ROLLING, *scope),
             response_type=answers.SummaryAnswer,
@@ -91,7 +91,7 @@ def add_performance(api: Api, app_context: AppContext) -> None:
             method="GET",
             path="/api/metrics/definitions",
             tag="Performance",
-            title="The table of metrics",
+            title="Metric definitions",
             response_type=Answer[tuple[answers.MetricDefinition, ...]],
             level="open",
             aliases=("/api/performance/metrics/definitions",),

@@ -145,7 +145,7 @@ class Access:
         if presented:
             self._check_token(presented, level)
         elif not (level == "read" and self._anonymous_read) and not self._is_private(request.environ):
-            raise HttpError(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
+            raise HttpError(401, f"this operation requires a {level} token", _HINT, headers=_BEARER)
 
     def is_allowed(self, request: Request, level: AccessLevel) -> bool:
         """Return whether an authorized request would also be allowed this level."""
@@ -179,7 +179,7 @@ class Access:
         scheme, _, secret = presented.partition(" ")
         permission = self._tokens.permission_of(secret.strip()) if scheme.lower() == "bearer" else None
         if permission is None:
-            raise HttpError(401, "the token is not known", _HINT, headers=_BEARER)
+            raise HttpError(401, "invalid token", _HINT, headers=_BEARER)
         if _RANKS[permission] < _RANKS[level]:
             raise insufficient_permission(permission, level)
 

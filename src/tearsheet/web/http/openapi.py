@@ -21,13 +21,13 @@ _MEANINGS = {
     422: "A value is not allowed.", 500: "A fault of ours; the log tells more under the error's id.",
     503: "The ledger cannot be used now; ask again after `Retry-After` seconds.",
 }  # fmt: skip
-_DESCRIPTION = """How the trading is going: exactly, at once, and against what was promised.
+_DESCRIPTION = """Trading performance, limits and alerts from your broker statements and bot logs.
 
 Every number in JSON has all its digits. `ETag` names the state that an answer is of: send it back
 in `If-None-Match` and get 304 until a fill, a mark, a setting or the day changes it. Writes take an
 `Idempotency-Key`: the same request with the same key is carried out once.
 
-While there are no tokens, this machine may ask without one, over loopback."""
+If no tokens exist, requests from this machine (loopback) need no token."""
 
 
 def document(operations: Sequence[Operation]) -> Json:

@@ -45,7 +45,7 @@ def _cursor(text: str) -> PageCursor:
         if abs(time_us) >= 1 << 62 or (isinstance(identity, int) and abs(identity) >= 1 << 63):
             raise ValueError
     except (ValueError, msgspec.MsgspecError, RecursionError):
-        raise ValueError("allowed is the `next_cursor` of the page before") from None
+        raise ValueError("must be the `next_cursor` of the previous page") from None
     return PageCursor(time_us, identity)
 
 
@@ -109,18 +109,18 @@ SCOPE = (
     ACCOUNT,
     text_of("strategy", "Only this strategy."),
     text_of("symbol", "Only this instrument, in its canonical spelling."),
-    choice("mode", "Only paper or live trades of the log.", "PAPER", "LIVE"),
+    choice("mode", "Filter trade-log entries: paper or live.", "PAPER", "LIVE"),
 )
 CURRENCY = Parameter(
     "currency",
-    "Which money, where there are several.",
+    "Currency to report when there are several.",
     {"type": "string", "pattern": "^[A-Z]{3,5}$"},
     CURRENCY_CODE.parse,
 )
 DATE = date_of("date", "The day; the window that holds it is shown. By default the present session.")
 WINDOW = choice("window", "Kind of window.", *KINDS, default="daily")
-START = date_of("start", "First day; alone, it picks the window that holds it.")
-END = date_of("end", "Last day, included.")
+START = date_of("start", "First day. Without --end: selects the period that contains it.")
+END = date_of("end", "Last day (inclusive).")
 ROLLING = number_of("rolling", "The last N closed trades instead of a stretch of time.", 100_000)
 PERIOD = (WINDOW, START, END)
 LIMIT = number_of("limit", "How many items a page holds.", MAX_PAGE_SIZE, 100)

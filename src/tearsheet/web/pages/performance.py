@@ -26,9 +26,9 @@ from tearsheet.web.rendering.tiles import curves, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
 _MOST = parameters.number_of("most", "Rows at most, with their sum.", 100)
-_BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
+_BY = parameters.choice("by", "Group by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
-_COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
+_COMPARE = parameters.choice("compare", "Show a comparison period.", "yes")
 
 
 def add_performance_pages(pages: Pages) -> None:

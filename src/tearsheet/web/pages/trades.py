@@ -82,10 +82,10 @@ def _parse_cursor(text: str) -> TradeCursor:
         content = bytes.fromhex(text)
         value, time_us, position = msgspec.json.decode(content, type=tuple[int | str | None, int, str])
     except (ValueError, msgspec.MsgspecError, RecursionError):
-        raise ValueError("allowed is what the link to the next page says") from None
+        raise ValueError("use the link to the next page") from None
     # larger ones do not fit the database's 64-bit integers
     if abs(time_us) >= 1 << 62 or (isinstance(value, int) and abs(value) >= 1 << 63):
-        raise ValueError("allowed is what the link to the next page says")
+        raise ValueError("use the link to the next page")
     return TradeCursor(value, time_us, position)
 
 

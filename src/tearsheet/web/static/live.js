@@ -152,7 +152,7 @@
     if (pulse.lastElementChild.textContent !== words) pulse.lastElementChild.textContent = words;
     if (isLost && offline.hidden) {
       offline.querySelector("time").textContent = clock(receivedAt);
-      offline.querySelector("span").textContent = errorCode === "stale_ledger" ? "the newest log lines are not in yet" : errorCode ? `the ledger cannot be asked (${errorCode})` : "the server does not answer";
+      offline.querySelector("span").textContent = errorCode === "stale_ledger" ? "the latest log lines have not been read yet" : errorCode ? `the ledger cannot be asked (${errorCode})` : "the server is not responding";
     }
     offline.hidden = !isLost;
     const state = worst();

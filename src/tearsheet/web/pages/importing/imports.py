@@ -137,7 +137,7 @@ def _parse_import_id(text: str) -> int:
     try:
         return int(parameters.IMPORT_ID.read(text))
     except ValueError as error:
-        raise HttpError(404, "there is no such import", str(error)) from None
+        raise HttpError(404, "import not found", str(error)) from None
 
 
 def format_titles() -> dict[str, str]:

@@ -42,7 +42,7 @@ from tearsheet.web.server.upload_job import UploadThread
 
 _MAX_FILES = 50
 _FILE = parameters.number_of("file", "Which of the files.", _MAX_FILES, 1)
-_MARK = parameters.choice("decimal_mark", "What stands before the cents.", "point", "comma")
+_MARK = parameters.choice("decimal_mark", "Decimal separator.", "point", "comma")
 _FEE_SIGN = parameters.choice("fee_sign", "The sign of fees that are costs.", "positive", "negative")
 _DAY = parameters.date_of("day", "The day of a file that states times only.")
 _OPTION_PARAMETERS = (*IMPORT_PARAMETERS, _MARK, _FEE_SIGN, _DAY, parameters.CURRENCY)
