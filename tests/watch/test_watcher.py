@@ -90,7 +90,8 @@ def test_statements_are_taken_in_when_they_are_whole(place: Place) -> None:
                 file.write(line)
                 file.flush()
                 time.sleep(0.3)
-        assert watch.waits_for("watch.statement")["new"] == 4
+        read = watch.waits_for("watch.statement")
+        assert (read["new"], read["tie_out"]) == (4, None)
         assert "nothing.csv" in watch.waits_for("watch.refused")["file"]
         (inbox / "again.csv").write_text(text)
         watch.waits_for("watch.statement", repeated=True)

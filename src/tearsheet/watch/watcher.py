@@ -17,6 +17,7 @@ from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.limits.checked_context import CheckedContext
 from tearsheet.app.limits.guard_heartbeat import missing_guards
 from tearsheet.app.limits.verdicts import account_verdicts
+from tearsheet.app.reconcile.tie_out import tie_out
 from tearsheet.app.reports import ImportReport, SyncReport
 from tearsheet.app.targets import check_targets, load_targets
 from tearsheet.errors import StoreError, TearsheetError
@@ -169,6 +170,7 @@ class Watcher:
         for path in list(self._inbox.ready_files()):
             try:
                 report = import_file(context, ImportJob(path=path, options=self._statement_options))
+                report.tie_out = tie_out(context, path, report.layout, self._statement_options)
             except StoreError:
                 raise
             except TearsheetError as error:
@@ -192,6 +194,7 @@ class Watcher:
                     known=report.known,
                     rejected=report.rejected,
                     repeated=report.repeated,
+                    tie_out=report.tie_out.text if report.tie_out else None,
                     revision=report.revision,
                 )
             self._inbox.mark_done(path)
@@ -319,9 +322,10 @@ def _sync_message(report: SyncReport) -> str:
 def _import_message(path: Path, report: ImportReport) -> str:
     if report.repeated:
         return f"{path.name}: known already"
+    compared = f", {report.tie_out.text}" if report.tie_out else ""
     return (
         f"{path.name} ({report.layout}): {report.new:,} new, {report.known:,} known, "
-        f"{report.rejected:,} rejected, revision {report.revision}"
+        f"{report.rejected:,} rejected, revision {report.revision}{compared}"
     )
 
 
