@@ -301,6 +301,14 @@ BROKERS: dict[str, tuple[str, list[str], list[str], list[str]]] = {
         [],
         [],
     ),
+    "schwab: a cash merger that is paid two days later": (
+        SCHWAB + '"11/19/2026","Cash Merger","XYZ","XYZ CO","","","","$5420.00"\n'
+        '"11/17/2026","Cash Merger Adj","XYZ","XYZ CO","-100","","",""\n'
+        '"11/16/2026","Buy","XYZ","XYZ CO","100","$50.00","","-$5000.00"\n',
+        ["XYZ 420"],
+        [],
+        [],
+    ),
     "schwab: a stock merger": (
         SCHWAB + '"11/19/2026","Sell","NEWCO","NEWCO","50","$25.00","","$1250.00"\n'
         '"11/18/2026","Stock Merger","NEWCO","NEWCO","50","","",""\n'

@@ -300,7 +300,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     cell above a table states. `tables` are columns by which the header of another table of the file is known,
     which has no trades.
 
-    `prices`: with `amount` a price is the amount of the trade divided by its quantity, with `cash` the cash
+    `prices`: with `unpointed` a large price may lack its point, which the tick shows;
+    with `amount` a price is the amount of the trade divided by its quantity, with `cash` the cash
     that moved without the fees, so that both are in the currency of the account; with `account` that holds
     where the price is in another currency than that of the account. `cash`: whether the cash that moved is
     signed. `states_currency`: false if the file states no currency, so that the user has to; `states_day`:
@@ -338,7 +339,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     short_years: bool = False
     newest_first: bool = False
     quantity: Literal["unsigned", "signed"] = "unsigned"
-    prices: Literal["decimal", "fractions", "amount", "cash", "account"] = "decimal"
+    prices: Literal["decimal", "fractions", "unpointed", "amount", "cash", "account"] = "decimal"
     cash: Literal["signed", "unsigned"] = "signed"
     position_words: list[str] = []
     states_currency: bool = True

@@ -6,7 +6,7 @@ cash in a row of its own. Rows belong together by the id of the action, else by 
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct, structs
@@ -24,6 +24,8 @@ _STATE_IT = "state it as an event in the generic format, see docs/data-formats.m
 _SPLITS = ("split", "reverse_split")
 #: Actions that replace shares by others, whose two sides may have two symbols.
 _REPLACES = ("reverse_split", "merger", "rename")
+#: Actions whose cash may have a row of its own, on another day.
+_PAID = ("merger", "redemption")
 _Number = Callable[[str, str], tuple[Decimal | None, str]]
 
 
@@ -45,10 +47,10 @@ class ShareMove(Struct):
 
 
 def share_move(
-    kind: Action, raw: RawEvent, values: Mapping[str, str], number: _Number, *, is_sale: bool
+    kind: Action, raw: RawEvent, values: Mapping[str, str], number: _Number, sells: Container[str]
 ) -> ShareMove:
     """Return the row of an action; the shares of a sale went. Raises RowError for an invalid number."""
-    if is_sale or kind == "transfer_out":
+    if values.get("side", "").casefold() in sells or kind == "transfer_out":
         raw.quantity = EXACT.minus(raw.quantity.copy_abs()) or ZERO
     kind = "transfer" if kind in ("transfer_in", "transfer_out") else kind
     pair = [number(field, values.get(field, ""))[0] for field in ("new", "old")]
@@ -82,7 +84,23 @@ def _groups(moves: Sequence[ShareMove]) -> Iterator[list[ShareMove]]:
         account = "" if move.kind == "transfer" else move.raw.account
         name = move.group or f"{_day(move)} {_symbol(move.raw.symbol) or move.parent}"
         groups[account, move.kind, "id" if move.group else "", name].append(move)
-    return _joined(list(groups.values()))
+    return _joined(_with_cash(list(groups.values())))
+
+
+def _with_cash(groups: list[list[ShareMove]]) -> list[list[ShareMove]]:
+    """Return groups, where the cash of a merger joins the shares that went on another day, if there is one of each."""
+    apart: dict[tuple[str, str, str], list[list[ShareMove]]] = defaultdict(list)
+    for group in groups:
+        first = group[0]
+        if first.kind in _PAID and not first.group:
+            apart[first.raw.account, first.kind, _symbol(first.raw.symbol)].append(group)
+    for own in apart.values():
+        paid = [group for group in own if not any(move.quantity for move in group)]
+        went = [group for group in own if _is_went(group)]
+        if len(own) == 2 and len(paid) == len(went) == 1:
+            groups = [group for group in groups if group not in own]
+            groups.append([*paid[0], *went[0]])
+    return groups
 
 
 def _joined(groups: list[list[ShareMove]]) -> Iterator[list[ShareMove]]:

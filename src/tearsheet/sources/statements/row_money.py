@@ -21,6 +21,8 @@ _CLOSE = Decimal("0.01")
 #: Largest share of the trade's value that an implied fee can have; a larger difference is no fee.
 _LARGEST_FEE = Decimal("0.05")
 _PENCE = ("GBX", "GBP.PENCE")
+#: No future with a tick below 1 costs so much.
+_UNPOINTED = Decimal(100_000)
 _SETTLED, _LONGEST_DAY = "16:20:00", len("2026-01-16")
 _Number = Callable[[str, str], tuple[Decimal | None, str]]
 
@@ -215,6 +217,14 @@ def price_in_account_currency(raw: RawFill, side: Side, values: Mapping[str, str
     if raw.commission is None and ZERO <= fee <= gross * _LARGEST_FEE:
         raw.commission = canonical(fee.quantize(_CENT))
     set_price_by_money(raw, side, by_cash=True)
+
+
+def mark_unpointed(raw: RawFill, layout: Layout) -> None:
+    """Leave a large whole price to the tick of its instrument, which shows whether its point was left out."""
+    if layout.prices != "unpointed":
+        return
+    if raw.price is not None and raw.price >= _UNPOINTED and raw.price == EXACT.to_integral_value(raw.price):
+        raw.fraction = to_plain_string(raw.price)
 
 
 def multiplier_by_volume(volume: Decimal | None, quantity: Decimal | None) -> Decimal | None:

@@ -35,6 +35,7 @@ from tearsheet.sources.statements.row_money import (
     fee_of_quote_row,
     first_text,
     in_trade_currency,
+    mark_unpointed,
     multiplier_by_amount,
     multiplier_by_volume,
     number_legs,
@@ -192,8 +193,7 @@ class RuleMapper:
         try:
             if row.action is not None:
                 raw = self._raw_event(row, "settle")
-                is_sale = row.values.get("side", "").casefold() in self._sells
-                return share_move(row.action, raw, row.values, self._number, is_sale=is_sale)
+                return share_move(row.action, raw, row.values, self._number, self._sells)
             return self._map(row) if row.kind is None else self._raw_event(row, row.kind)
         except RowError as bad:
             return InvalidRow(bad.problem, row.values.get("account"))
@@ -408,6 +408,7 @@ class RuleMapper:
         )
         self._set_fee(raw, row)
         self._set_by_money(raw, values)
+        mark_unpointed(raw, self._layout)
         if not fees.in_kind:
             raw.base = ""
         return raw

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from tearsheet.sources.text.problem import RowError
-from tearsheet.trade.amount import exact, to_plain_string
+from tearsheet.trade.amount import ONE, exact, to_plain_string
 from tearsheet.trade.instrument import Instrument
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -151,7 +151,11 @@ def price_by_tick(text: str, as_number: Decimal | None, instrument: Instrument) 
     `as_number` is the text with its last three digits as a group of thousands, if it can be one.
     """
     tick, price = instrument.tick, as_number
-    if tick in _BINARY_TICKS:
+    if price is not None and text.isdecimal():
+        digits = -int(tick.as_tuple().exponent) if tick is not None and tick < ONE else 0
+        with exact():
+            price = price.scaleb(-digits)
+    elif tick in _BINARY_TICKS:
         price = fraction_price(text, per=64 if instrument.asset_class == "option" else 32)
     elif instrument.root in _EIGHTHS and re.fullmatch(r"-?\d+['\- ]\d", text.strip()):
         price = fraction_price(text)
