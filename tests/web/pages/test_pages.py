@@ -562,7 +562,11 @@ def test_a_window_is_named_as_people_say_it(api: Api, query: str, name: str) -> 
 
 def test_two_stretches_are_drawn_on_one_scale(api: Api) -> None:
     api.fills(fill(-90), fill(-80, "SELL", 140), fill(-1500), fill(-1490, "SELL", 120))
-    text = page(api, "/performance?window=daily&compare=yes")
-    [first, second] = re.findall(r'<polyline class="(?:first|second)" points="([^"]*)"', text)
-    assert first.split()[-1] == "1000,0"  # 40 is the highest
-    assert second.split()[-1] == "1000,50"  # 20 is half of it
+    assert "/charts/comparison" in page(api, "/performance?window=daily&compare=yes")
+    text = page(api, "/charts/comparison?window=daily")
+    lines = [re.search(f'<polyline class="{kind}" points="([^"]*)"', text) for kind in ("total", "second")]
+    ends = [[float(one) for one in line[1].split()[-1].split(",")] for line in lines if line]
+    zero = float((re.search(r'class="zero" d="M[\d.]+ ([\d.]+)', text) or [""])[1])
+    (x, first), (other_x, second) = ends
+    assert x == other_x
+    assert abs((zero - first) - 2 * (zero - second)) <= 0.3  # 20 is half of 40
