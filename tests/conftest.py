@@ -18,9 +18,11 @@ settings.load_profile(laws.QUICK)  # `--hypothesis-profile thorough` takes the o
 #: Files of 15 seconds and more, the longest first: begun last, one of them would run alone while other workers idle.
 LONG_FILES = (
     "browser/test_dashboard.py",
-    "browser/test_live.py",
     "stories/test_soak.py",
+    "browser/test_charts.py",
+    "browser/test_live.py",
     "browser/test_notes.py",
+    "browser/test_tables.py",
     "guard/test_guard.py",
     "store/db/test_postgres.py",
     "stories/test_freshness.py",
@@ -28,15 +30,20 @@ LONG_FILES = (
     "app/limits/test_verdicts.py",
     "stories/test_long_imports.py",
     "browser/test_imports_alerts_settings.py",
+    "browser/test_first_minute.py",
+    "browser/test_tear_sheet.py",
     "watch/test_watcher.py",
     "stories/test_polling_client.py",
+    "guard/test_fleet.py",
     "web/server/test_gunicorn_worker.py",
     "web/server/test_gunicorn_server.py",
     "stories/test_containers.py",
+    "stories/test_concurrent_imports.py",
     "web/http/test_openapi.py",
     "store/tables/test_trade_list.py",
     "store/db/test_postgres_laws.py",
     "stories/test_faults.py",
+    "stories/test_network.py",
 )
 _TESTS = Path(__file__).parent
 _RANKS = {_TESTS / name: rank for rank, name in enumerate(LONG_FILES)}
