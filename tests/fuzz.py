@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -369,14 +370,14 @@ def plan(cases: int, first: int = 0, only: str | None = None) -> dict[str, int]:
     return {name: least + left * weight // weights for name, (weight, _) in PARSERS.items()}
 
 
-def _blocks(options: argparse.Namespace, done: set[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:
+def _blocks(options: argparse.Namespace, done: set[tuple[str, int, int]]) -> Iterator[tuple[str, int, int]]:
     """Yield the blocks that were not run yet, of all parsers in turn."""
     planned = plan(options.cases, options.first, options.only)
     for start in range(0, max(planned.values()), BLOCK):
         for parser, number in planned.items():
-            first = options.first + start
-            if start < number and (parser, first) not in done:
-                yield parser, first, min(BLOCK, number - start)
+            block = (parser, options.first + start, min(BLOCK, number - start))
+            if start < number and block not in done:
+                yield block
 
 
 def main() -> int:
@@ -399,13 +400,12 @@ def main() -> int:
         if file.suffix.lower() in kinds and file.is_file() and 0 < file.stat().st_size < 200_000
     )
     found = list(_earlier(options))
-    todo = _blocks(options, {(one.parser, one.first) for one in found})
+    todo = _blocks(options, {(one.parser, one.first, one.number) for one in found})
     over = time.monotonic() + options.seconds
     # a fork keeps the samples of `--data`
     with ProcessPoolExecutor(options.processes) as pool:
         waiting = {
-            pool.submit(run_block, options.seed, *block)
-            for block, _ in zip(todo, range(4 * options.processes), strict=False)
+            pool.submit(run_block, options.seed, *block) for block in islice(todo, 4 * options.processes)
         }
         while waiting:
             ended = next(as_completed(waiting))
