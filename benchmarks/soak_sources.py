@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from http.client import HTTPException
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from benchmarks.running import children
@@ -100,6 +100,9 @@ class SourceSoak:
         self.shown: list[str] = []
         self.truth = {name: Truth() for name in (CALM, BROKEN, POSTED)}
         self._bot = Lock()
+        #: cleared while everything settles, so that a busy machine is no doubt
+        self._busy = Event()
+        self._busy.set()
         self._logs = place.folder / "logs"
         self._log = self._logs / f"{DAY}.jsonl"
         self._chance = random.Random(1)
@@ -152,6 +155,7 @@ class SourceSoak:
     def _write_log(self) -> None:
         number = 0
         while time.monotonic() < self.over:
+            self._busy.wait()
             with self._bot:
                 number += 1
                 account = BROKEN if number % 3 == 0 else CALM
@@ -167,6 +171,7 @@ class SourceSoak:
     def _post(self) -> None:
         number = 0
         while time.monotonic() < self.over:
+            self._busy.wait()
             number += 1
             result = Decimal(self._chance.randint(-300, 290)) / 100
             at = NOON - timedelta(hours=3) + timedelta(milliseconds=20 * number)
@@ -195,6 +200,7 @@ class SourceSoak:
     def _read(self, seed: int) -> None:
         chance = random.Random(seed)
         while time.monotonic() < self.over:
+            self._busy.wait()
             account = chance.choice((CALM, BROKEN, POSTED))
             if chance.random() < 0.5:
                 self._ask_result(account)
@@ -256,6 +262,13 @@ class SourceSoak:
     def _settle(self, after: str) -> None:
         """Decide on what is in doubt, until results are complete, right and judged again."""
         self._why.clear()
+        self._busy.clear()
+        try:
+            self._wait_until_settled(after)
+        finally:
+            self._busy.set()
+
+    def _wait_until_settled(self, after: str) -> None:
         started = time.monotonic()
         deadline = started + SETTLE_S
         accounts = (CALM, BROKEN, POSTED)

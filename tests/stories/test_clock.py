@@ -182,6 +182,21 @@ def test_a_clock_that_jumps_ahead_for_a_moment_is_no_doubt_afterwards(place: Pla
     assert verdict(api) == verdict(Api(place)) == ("ok", 100)
 
 
+def test_a_post_that_came_while_the_clock_was_ahead_is_accepted_with_the_clock(place: Place) -> None:
+    """Kind: a doubt that nobody can end: the account was heard at a time that is not there yet."""
+    place.now = NOON
+    api = limited(place)
+    api.fills(*trip(1, NOON, -100))
+    place.now = NOON + timedelta(days=2)
+    api.fills(*trip(2, NOON, -50))
+    place.now = NOON
+    assert (verdict(api), reasons(api)) == (("unknown", 150), ["clock_back"])
+    (doubt,) = api.get("/api/sources")["data"]["doubts"]
+    assert doubt["source"] == "clock"
+    api.post("/api/sources/decisions", {"source": "clock", "decision": "accept"}, 200)
+    assert verdict(api) == verdict(Api(place)) == ("ok", 150)
+
+
 def test_a_breach_beats_the_doubt_about_a_clock_set_back(place: Place) -> None:
     place.now = at("2026-11-21T18:00:00")
     api = limited(place)

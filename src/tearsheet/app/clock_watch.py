@@ -79,6 +79,19 @@ def latest_time(ledger: Ledger) -> datetime | None:
     return None if text is None else from_micros(int(text))
 
 
+def latest_heard(ledger: Ledger) -> datetime | None:
+    """Return the latest time that was shown or at which an account was heard, by a clock that may have been ahead."""
+    heard_us = ledger.queries.value("last_heard")
+    heard = None if heard_us is None else from_micros(heard_us)
+    return max((at for at in (latest_time(ledger), heard) if at is not None), default=None)
+
+
+def set_back(ledger: Ledger, now: datetime) -> None:
+    """Take a time for right although later ones were shown, inside a write transaction."""
+    save_time(ledger, now)
+    ledger.queries.execute("hear_no_later", (to_micros(now),))
+
+
 def save_time(ledger: Ledger, now: datetime) -> None:
     """Save a time as the latest one, inside a write transaction."""
     ledger.put(_MARK, str(to_micros(now)))

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from, ledger_name
-from tearsheet.app.clock_watch import CLOCK, CLOCK_BACK, latest_time, save_time
+from tearsheet.app.clock_watch import CLOCK, CLOCK_BACK, latest_heard, set_back
 from tearsheet.app.config.settings_audit import AuditEntry, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.lost_logs import GONE, LOGS
@@ -103,12 +103,13 @@ def doubts(context: LedgerContext) -> list[Doubt]:
     """Return what is in doubt, by source."""
     with context.ledger.snapshot():
         found = DoubtTable(context.ledger.queries).all()
-        return [*map(_to_doubt, found), *_targets_doubt(context), *_clock_doubt(context)]
+    # outside: new targets are saved in a transaction of their own
+    return [*map(_to_doubt, found), *_targets_doubt(context), *_clock_doubt(context)]
 
 
 def _clock_doubt(context: LedgerContext) -> list[Doubt]:
     """Return the doubt about a clock that was set back."""
-    latest, now = latest_time(context.ledger), context.now
+    latest, now = latest_heard(context.ledger), context.now
     if latest is None or not is_ahead(latest, now):
         return []
     return [
@@ -132,7 +133,7 @@ def _accept_clock(context: LedgerContext, decision: Decision, by: str) -> list[D
     if decision != "accept":
         raise UsageError(f"{decision} says nothing of a clock", "set it, or accept it")
     with context.ledger.writing():
-        save_time(context.ledger, context.now)
+        set_back(context.ledger, context.now)
         entry = AuditEntry(
             context.now, by, "sources", CLOCK, ended[0].until.isoformat(), context.now.isoformat()
         )

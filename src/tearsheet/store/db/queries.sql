@@ -332,6 +332,10 @@ INSERT INTO account_state (account, rewrites, last_us, heard_us) VALUES (?, ?, ?
 ON CONFLICT (account) DO UPDATE SET rewrites = excluded.rewrites, last_us = excluded.last_us, heard_us = excluded.heard_us
 -- name: rewrite_all_accounts
 UPDATE account_state SET rewrites = rewrites + 1 WHERE account > ''
+-- name: last_heard
+SELECT MAX(heard_us) FROM account_state
+-- name: hear_no_later
+UPDATE account_state SET heard_us = ?1 WHERE heard_us > ?1
 -- name: heard_account
 INSERT INTO account_state (account, rewrites, last_us, heard_us) VALUES (?, 0, NULL, ?)
 ON CONFLICT (account) DO UPDATE SET heard_us = excluded.heard_us
