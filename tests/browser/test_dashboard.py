@@ -157,10 +157,10 @@ def test_a_target_is_changed_and_a_bad_one_is_not(make_seat: Any) -> None:
     seat = make_seat()
     page = seat.go("/settings")
     page.get_by_label("P&L a day").fill("250")
-    page.get_by_role("button", name="Keep").click()
-    expect(page.get_by_role("status")).to_contain_text("Kept")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved")
     page.get_by_label("Win rate").fill("0.6")
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("win_rate_target")
     assert "daily_pl_target: 250" in (seat.server.place.folder / "config/dashboard-targets.yaml").read_text()
     seat.complaints[:] = [c for c in seat.complaints if "422" not in c]

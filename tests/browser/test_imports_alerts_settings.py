@@ -211,13 +211,13 @@ def test_the_last_month_follows_each_change_of_a_limit(
 def test_another_day_start_is_seen_before_it_is_done(make_seat: Any, axe: str) -> None:
     seat = make_seat(390, "light")
     page = seat.go("/settings")
-    page.get_by_label("Begins at").fill("16:00")
-    page.get_by_role("button", name="See what would change").click()
-    expect(page.get_by_role("heading", name="days would change")).to_be_visible()
+    page.get_by_label("Starts at").fill("16:00")
+    page.get_by_role("button", name="Preview changes").click()
+    expect(page.get_by_role("heading", name="days will change")).to_be_visible()
     is_sound(page, axe)
-    page.get_by_label("Begins at").fill("25:00")
+    page.get_by_label("Starts at").fill("25:00")
     page.get_by_role("button", name="Rebuild history").click()
-    expect(page.get_by_label("Begins at")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Starts at")).to_have_attribute("aria-invalid", "true")
     assert not (seat.server.place.folder / "config/tearsheet.toml").exists()
     seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
 

@@ -122,7 +122,7 @@ def test_the_day_shows_what_the_api_answers(traded: Api) -> None:
     assert "+$1,003.50" in text
     assert "MSFT" in text
     past = html.unescape(page(traded, "/day?date=2026-11-19"))
-    assert "These numbers are partial" in past
+    assert "These numbers are incomplete" in past
     assert "−$30.00" in past
     assert "no fills" not in past.lower()
 
@@ -225,7 +225,7 @@ def test_targets_are_written_into_the_file_and_comments_stay(traded: Api) -> Non
     assert file.read_text() == (
         "# ours\nwin_rate_target: 60.5   # percent\nlimits:\n  default:\n    daily_loss: 500\ndaily_pl_target: -200\n"
     )
-    assert "Kept." in page(traded, "/settings?said=kept")
+    assert "Saved." in page(traded, "/settings?said=kept")
     assert 'value="60.5"' in page(traded, "/settings")
 
 
@@ -235,7 +235,7 @@ def test_a_bad_target_is_refused_as_in_the_file(traded: Api, value: str) -> None
     before = file.read_bytes()
     answer = send(traded, "/settings/targets", {"win_rate_target": value, "digest": digest(traded)})
     assert answer.status_code == 422
-    assert "Not kept" in answer.text
+    assert "Not saved" in answer.text
     assert "win_rate_target" in answer.text
     assert file.read_bytes() == before
 
@@ -245,7 +245,7 @@ def test_targets_that_somebody_else_changed_are_not_overwritten(traded: Api) -> 
     file = traded.place.targets(win_rate_target=70)
     answer = send(traded, "/settings/targets", {"win_rate_target": "50", "digest": old})
     assert (answer.status_code, file.read_text()) == (409, "win_rate_target: 70\n")
-    assert "somebody else" in answer.text
+    assert "someone else changed the file" in answer.text
 
 
 def test_targets_under_their_own_key_and_a_file_that_is_not_there(api: Api) -> None:

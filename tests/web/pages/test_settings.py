@@ -130,7 +130,7 @@ def test_a_limit_is_written_where_it_stands(
         ({"daily_loss__amount": ""}, "daily_loss.amount", "an amount of money above 0"),
         ({"daily_loss__amount": "5 # x"}, "daily_loss.amount", "an amount of money above 0"),
         ({"max_trades__number": "2.5"}, "max_trades.number", "a whole number above 0"),
-        ({"max_trades__warn_at": "90, 50"}, "max_trades.warn_at", "a rising list"),
+        ({"max_trades__warn_at": "90, 50"}, "max_trades.warn_at", "an ascending list"),
         ({"stale_after": "soon"}, "stale_after", "a duration"),
         (
             {"max_drawdown__state": "own", "max_drawdown__amount": "5", "max_drawdown__lock_at": "9"},
@@ -308,7 +308,7 @@ def test_the_trading_day_is_of_the_risk_desk(staffed: tuple[Api, dict[str, dict[
     wish = {"timezone": "America/Chicago", "day_starts_at": "17:00", "digest": ""}
     for right in ("read", "write"):
         assert send(api, "/settings/day", wish, SAME | bearers[right]).status_code == 403
-        assert "Only a token of the risk desk" in page(api, "/settings", **bearers[right])
+        assert "Changing this requires a risk-desk token" in page(api, "/settings", **bearers[right])
     assert send(api, "/settings/day", wish, SAME | bearers["risk"]).status_code == 200
     assert send(api, "/settings/day", wish, bearers["risk"]).status_code == 403
 
@@ -352,11 +352,11 @@ def test_another_trading_day_is_shown_then_booked_then_written(api: Api) -> None
     wish = day_form(api) | {"timezone": "America/Chicago", "day_starts_at": "17:00"}
     seen = send(api, "/settings/day", wish | {"action": "try"})
     text = html.unescape(seen.text)
-    assert "2 days would change" in text
+    assert "2 days will change" in text
     assert "+$7.00" in text
     assert daily(api, "2026-11-18") == 7
     # a yes to something that was not looked at is no yes
-    assert "days would change" in send(api, "/settings/day", wish | {"action": "keep"}).text
+    assert "days will change" in send(api, "/settings/day", wish | {"action": "keep"}).text
     assert rebooked(api, "America/Chicago", "17:00").status_code == 303
     assert (daily(api, "2026-11-18"), daily(api, "2026-11-19")) == (0, 7)
     assert api.get("/api/performance/daily")["metadata"]["timezone"] == "America/Chicago"

@@ -298,8 +298,8 @@ def _form_error(error: SettingsError | UsageError) -> FormError:
 
 def _conflict_error(conflicts: list[tuple[str, str, str]]) -> FormError:
     return FormError(
-        "the file was changed by somebody else meanwhile",
-        "look at what differs, and keep yours again if it is still right",
+        "someone else changed the file",
+        "review the differences, then save again",
         conflicts=tuple(conflicts),
         status=409,
     )
