@@ -57,6 +57,15 @@ def test_the_range_ends_at_the_last_data_and_not_now(api: Api) -> None:
     assert f"data up to {last:%a} {last.day} {last:%b %Y}" in page(api, "/")
 
 
+def test_the_calendar_opens_on_the_last_month_with_data(api: Api) -> None:
+    trade(api, 40, "7")
+    last = NOON - timedelta(days=40)
+    assert f"<h1>{last:%B %Y}</h1>" in page(api, "/calendar")
+    assert f"<h1>{NOON:%B %Y}</h1>" in page(api, f"/calendar?date={NOON.date()}")
+    trade(api, 1, "7")
+    assert f"<h1>{NOON:%B %Y}</h1>" in page(api, "/calendar")
+
+
 def test_a_month_back_from_the_last_of_a_longer_month_is_its_last_day(api: Api) -> None:
     assert _months_before(date(2028, 3, 31), 1) == date(2028, 2, 29)
     assert _months_before(date(2026, 1, 15), 3) == date(2025, 10, 15)

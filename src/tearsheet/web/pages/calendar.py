@@ -40,6 +40,9 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
     tracker = query.tracker
     charts = Charts(tracker)
     month = tracker.window("monthly", start=day)
+    last_day = charts.last_session(scope.account)
+    if day is None and last_day is not None and last_day < month.start:  # opens on data rather than on now
+        month = Window.containing("monthly", last_day)
     year = Window.containing("yearly", month.start)
     summary = tracker.get_summary(month, scope=scope, currency=currency, sync=False, stale=query.sync_errors)
     year_results = charts.calendar(Selection(year, scope, summary.currency))
