@@ -71,7 +71,7 @@ def test_a_fill_appears_at_once_and_nothing_else_moves(desk: Server, seat: Seat)
     expect(net(page)).to_have_text("−$2.00", timeout=4_000)
     assert page.evaluate("[scrollY, document.activeElement.getAttribute('href')]") == before
     expect(page.get_by_role("tooltip").filter(has_text="Gross profit /")).to_be_visible()
-    expect(page.locator("[data-chart=fills] .readout")).to_contain_text("−$2.00")
+    expect(page.locator("[data-chart=fills] .tag-words")).to_have_text("−$2.00")
     assert page.evaluate("window.stays")
     assert seat.complaints == []
 
@@ -90,7 +90,7 @@ def test_a_breach_is_in_the_title_at_once_on_every_page(desk: Server, seat: Seat
             "✗ limit broken: A · " + ("Today" if seen is page else "Trades") + " · Tearsheet"
         )
         expect(seen.locator("#verdict")).to_have_text("✗ limit broken: A")
-    expect(page.locator("#limits-A")).to_contain_text("This account must be flat")
+    expect(page.locator("#limits-A")).to_contain_text("this account must be flat")
     assert seat.complaints + beside.complaints == []
 
 
