@@ -161,14 +161,18 @@ def check(allow_partial: bool, **values: Any) -> int:
 
 def _settings_problems(settings: Settings) -> list[SettingsError]:
     """Return what the service would need besides the ledger and cannot use: the webhook's secret, the tokens."""
-    from tearsheet.app.alerts.webhook import webhook_problem  # an HTTP client
-    from tearsheet.web.http.auth import Tokens
+    found: list[SettingsError] = []
+    if settings.webhook_url is not None:
+        from tearsheet.app.alerts.webhook import webhook_problem  # an HTTP client, 30 ms
 
-    found = [] if (untold := webhook_problem(settings)) is None else [untold]
-    try:
-        Tokens(settings.tokens_file).all()
-    except SettingsError as error:
-        found.append(error)
+        found += filter(None, [webhook_problem(settings)])
+    if settings.tokens_file.exists():
+        from tearsheet.web.http.auth import Tokens  # Flask, 150 ms
+
+        try:
+            Tokens(settings.tokens_file).all()
+        except SettingsError as error:
+            found.append(error)
     return found
 
 

@@ -1,9 +1,6 @@
 """Printing of a page as PDF by an installed Chromium or Chrome; nothing of it is a dependency."""
 
 import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 from tearsheet.errors import InputError, SettingsError
@@ -15,6 +12,8 @@ _LONGEST_S = 60
 
 def find_chromium(stated: Path | None) -> Path:
     """Return the program that prints: the stated one, or one of the PATH. Raises SettingsError."""
+    import shutil  # and its archives: every command that judges imports this module
+
     found = stated if stated is not None else next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if found is None or not os.access(found, os.X_OK):
         where = f"TEARSHEET_CHROMIUM is {stated}, which is no program" if stated else "there is none here"
@@ -27,6 +26,9 @@ def find_chromium(stated: Path | None) -> Path:
 
 def print_pdf(program: Path, page: Path, target: Path) -> None:
     """Print a file of HTML to a PDF, replaced as a whole. Raises InputError."""
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="tearsheet-print-") as folder:
         printed = Path(folder) / "page.pdf"
         # as root, as in a container, Chromium has no sandbox; the page has no script and loads nothing
