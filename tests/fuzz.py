@@ -50,6 +50,8 @@ CPU_S, MEMORY_KB = 2.0, 200 << 10
 #: After so much CPU a case is stopped.
 _HANG_S = 20
 TODAY = date(2026, 11, 20)
+#: Larger contents are refused by their size.
+_LARGEST = 1 << 20
 _EDGES = b",;\t\n\r\"'<>{}[]:= "
 Break = Callable[[bytes, random.Random], bytes]
 
@@ -57,7 +59,7 @@ Break = Callable[[bytes, random.Random], bytes]
 def mutate(content: bytes, chance: random.Random) -> bytes:
     """Break a content in one to six places, each in one of the ways in which files break."""
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 6))):
-        content = chance.choice(_WAYS)(content, chance)
+        content = chance.choice(_WAYS)(content, chance)[:_LARGEST]
     return content
 
 

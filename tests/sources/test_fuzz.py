@@ -147,6 +147,16 @@ def test_a_broken_sample(tmp_path: Path, file: Path) -> None:
     is_harmless()
 
 
+@pytest.mark.parametrize("name", ["binance_ledger", "coinbase_pro_ledger", "kraken_ledger"])
+def test_a_ledger_of_coins_without_one_of_its_columns(tmp_path: Path, name: str) -> None:
+    """Kind: a column that detection does without is looked up by name afterwards."""
+    head, _, rest = (SAMPLES / f"{name}.csv").read_text("utf-8").partition("\n")
+    for column in head.split(","):
+        path = tmp_path / "case.csv"
+        path.write_text(f"{head.replace(column, 'other', 1)}\n{rest}")
+        is_read_or_refused(path)
+
+
 @examples(200)
 @given(st.sampled_from(FILES), st.sampled_from(["utf-16", "cp1252", "utf-8-sig"]), st.integers(0, 3000))
 def test_a_sample_in_another_encoding_and_cut_off(

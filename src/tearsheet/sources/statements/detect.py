@@ -127,6 +127,13 @@ def _as_trades(detected: DetectedFile) -> DetectedFile:
         header_places(detected.position.header),
         layout.match_header(detected.position.header) or {},
     )
+    missing = [name for name in (rules.kind, *rules.group) if normalize_name(name) not in names]
+    missing += [name for name in ("time", "symbol", "quantity") if name not in places]
+    if missing:
+        raise FormatError(
+            f"the ledger of coins has no column for {', '.join(missing)}",
+            "download it again; its rows are put together by them",
+        )
     table = CoinLedger(
         detected.table,
         LedgerPlaces(
