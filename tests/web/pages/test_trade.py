@@ -161,8 +161,8 @@ def test_pages_go_on_after_and_before_their_rows(api: Api) -> None:
     back = re.search(r'rel="prev" href="([^"]+)"', text)
     assert back
     assert re.findall(r'href="/trades/(\w{16})"', page(api, html.unescape(back[1]))) == shown[1]
-    assert "allowed is what the link" in page(api, "/trades?after=zz", 422)
-    assert "allowed is what the link" in page(api, "/trades?after=5b5d", 422)
+    assert "use the link to the next page" in page(api, "/trades?after=zz", 422)
+    assert "use the link to the next page" in page(api, "/trades?after=5b5d", 422)
 
 
 def cells(api: Api) -> list[dict[str, str]]:
