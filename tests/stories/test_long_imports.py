@@ -98,7 +98,7 @@ def test_a_long_file_shows_how_far_it_is_and_kills_no_worker(place: Place, conte
     with Impatient(place, workers=2) as server:
         _, _, address = server.file("/import", content)
         *reading, seen = server.until_read(address)
-        assert "Not imported yet" in seen
+        assert "preview, not imported yet" in seen
         steps = {
             found[1]
             for one in reading
@@ -109,7 +109,7 @@ def test_a_long_file_shows_how_far_it_is_and_kills_no_worker(place: Place, conte
         # whoever says yes goes away at once
         server.send(f"{address}/keep", b"", "application/x-www-form-urlencoded")
         *_, seen = server.until_read(address)
-        assert "<strong>Imported</strong>" in seen
+        assert 'class="told ok" role="status"' in seen
         assert server.get("/api/imports")[1]["data"][0]["new"] == ROWS
         status, text, _ = server.send(
             "/import/batches/1/undo", b"action=undo", "application/x-www-form-urlencoded"
@@ -133,13 +133,13 @@ def test_workers_killed_while_they_book_leave_nothing_and_it_is_said(place: Plac
         for worker in _children(server.process.pid):
             os.kill(worker, signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while "This was broken off" not in (seen := _reached(server, address)):
+        while "Interrupted." not in (seen := _reached(server, address)):
             assert time.monotonic() < deadline, seen
             time.sleep(0.2)
         assert server.get("/api/imports")[1]["data"] == []
         server.send(f"{address}/keep", b"", "application/x-www-form-urlencoded")
         *_, seen = server.until_read(address)
-        assert "<strong>Imported</strong>" in seen
+        assert 'class="told ok" role="status"' in seen
         assert server.get("/api/imports")[1]["data"][0]["new"] == ROWS
 
 
