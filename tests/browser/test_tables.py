@@ -171,7 +171,9 @@ def test_the_risk_board_fits_and_can_be_read_by_all(at_desk: Any, axe: str, widt
         check(at_desk(path, width, theme), axe)
 
 
-def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(at_desk: Any, axe: str) -> None:
+def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(
+    at_desk: Any, desk: Server, axe: str
+) -> None:
     page = at_desk("/risk")
     expect(page.get_by_role("link", name="Alerts, 3 unacknowledged")).to_be_visible()
     page.get_by_label("Acknowledge as").fill("kim")
@@ -189,6 +191,9 @@ def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(at_desk:
     expect(page.locator("tbody tr.breach")).to_have_count(2)
     expect(page.get_by_role("button", name="Acknowledge NEAR")).to_be_visible()
     page.get_by_role("button", name="Acknowledge NEAR").click()
+    expect(page.locator(".banner")).to_contain_text("✓ Acknowledged 1 alert.")
+    desk.post("/api/fills", [fill(-3, account="FINE", fill_id="open")])
+    expect(page.get_by_role("link", name="With open positions 1")).to_be_visible(timeout=20_000)  # refreshed
     expect(page.locator(".banner")).to_contain_text("✓ Acknowledged 1 alert.")
     page.get_by_role("link", name="Near 1").click()
     expect(page.locator("tbody tr")).to_have_count(1)

@@ -74,6 +74,8 @@
     children(old, next);
     if (value) { old.classList.remove("changed"); void old.offsetWidth; old.classList.add("changed"); }
   }
+  /* what an action of this page answered stays until the next one */
+  const isKept = (node) => node.nodeType === 1 && "keep" in node.dataset;
   function children(old, next) {
     /* rows stay in their place while one is pointed at or selected; their order follows later */
     const steady = "steady" in (old.dataset ?? {}) && old.children.length > 0 && (old.matches(":hover") || old.querySelector("input:checked, :focus") !== null);
@@ -85,13 +87,15 @@
     }
     let at = old.firstChild;
     for (const child of [...next.childNodes]) {
+      while (at && isKept(at)) at = at.nextSibling;
+      if (isKept(child)) { if (![...old.children].some(isKept)) old.insertBefore(document.importNode(child, true), at); continue; }
       const key = keyOf(child);
       const same = key ? keyed.get(key) : at && !keyOf(at) && at.nodeName === child.nodeName ? at : null;
       if (!same) { old.insertBefore(document.importNode(child, true), at); continue; }
       if (same === at) at = at.nextSibling; else old.insertBefore(same, at);
       patch(same, child);
     }
-    while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
+    while (at) { const gone = at; at = at.nextSibling; if (!isKept(gone)) gone.remove(); }
   }
 
   /* the number of unacknowledged alerts, beside the page's name */
