@@ -39,7 +39,7 @@ def test_a_note_is_said_tagged_changed_and_taken_back(shell: Shell) -> None:
     assert shell("positions", "--tag", "none") == 0
     assert shell.out.startswith("No trades in this period; use --window, ")
     assert shell("positions", "--open", "--tag", "none") == 0
-    assert shell.out == "No trades.\n"
+    assert shell.out == "No open positions.\n"
     assert shell("note", newest, "--json") == 0
     assert [v["version"] for v in json.loads(shell.out)["versions"]] == [1, 2]
     assert shell("note", newest, "--clear") == 0

@@ -72,7 +72,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         return
     if not trades:
         other = "" if only_open else " in this period; use --window, --start or --rolling to choose another"
-        click.echo(f"No trades{other}.")
+        click.echo("No open positions." if only_open else f"No trades{other}.")
         return
     head = (
         f"closed ({zone.key})",
