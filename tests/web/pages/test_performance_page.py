@@ -92,7 +92,7 @@ def test_every_metric_is_on_the_page_with_what_it_rests_on(api: Api) -> None:
     shown = set(re.findall(r'id="metric-(\w+)"', text))
     assert shown == set(metrics) - {"best_day_date", "worst_day_date", "streak_type"}
     assert f"{metrics['net_pnl']['n']} fills" in text
-    assert "no starting balance is set" in text
+    assert "needs a starting balance" in text
     assert re.search(r"trades · 95%: [\d.]+\s?% to [\d.]+\s?%", text)
     assert re.search(r"trades · 95%: [+−]\$[\d.]+ to [+−]\$[\d.]+", text)
 

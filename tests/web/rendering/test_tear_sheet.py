@@ -118,7 +118,7 @@ def test_what_is_incomplete_missed_or_breached_is_said_on_top(traded: Place) -> 
         : text.index("Equity and drawdown") if "Equity and drawdown" in text else text.index("and drawdown")
     ]
     assert "<b>Partial.</b>" in top
-    assert "could not be read" in top
+    assert "were rejected" in top
     assert "targets missed" in top
     assert "Limit breached: EQ-1" in top
 

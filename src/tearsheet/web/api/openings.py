@@ -23,6 +23,7 @@ from tearsheet.web.server.context import AppContext
 
 _TEXT = {"type": "string", "pattern": NAME}
 _AMOUNT = {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"}
+_CURRENCY = "^[A-Z0-9]{2,10}$"
 _TIME = {"type": "string", "format": "date-time"}
 _OPENING = {
     "type": "object",
@@ -32,7 +33,7 @@ _OPENING = {
         "quantity": _AMOUNT | {"description": "Below 0 for a short position."},
         "cost": _AMOUNT | {"description": "What it had cost in all; without it, its exits have no result."},
         "time": _TIME | {"description": "Since when it is held, at the latest; with an offset."},
-        "currency": {"type": "string", "pattern": "^[A-Z0-9]{2,10}$"},
+        "currency": {"type": "string", "pattern": _CURRENCY},
         "from_reported": {
             "type": "boolean",
             "description": "Take the broker's own results of closing fills without an opening.",
@@ -116,6 +117,13 @@ def _change(
             raise HttpError(422, "account is missing", "say whose position it is")
         if value is not None and not is_valid_text(value, NAME):
             raise HttpError(422, f"{name} is {str(value)[:50]!r}", "allowed is a text of 1 to 200 characters")
+    currency = content.get("currency")
+    if currency is not None and not is_valid_text(currency, _CURRENCY):
+        raise HttpError(
+            422,
+            f"currency is {str(currency)[:50]!r}",
+            "use a code of 2 to 10 letters and digits, for example USD",
+        )
     try:
         with app_context.keep_worker_alive(), app_context.query() as query:
             report = change(query.tracker, content, app_context.access.client_name(request))
