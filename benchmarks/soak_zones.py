@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 from benchmarks.running import Running, ask, environment
@@ -36,11 +37,13 @@ def zones_soaked(folder: Path, seconds: float) -> dict[str, Any]:
     )
     counts: Counter[str] = Counter()
     shown: list[str] = []
+    lock = Lock()
 
     def judge(what: str, *, wrong: bool, breach: bool, words: object) -> None:
-        counts[what] += 1
-        counts["wrong"] += wrong
-        counts["false breaches"] += breach
+        with lock:
+            counts[what] += 1
+            counts["wrong"] += wrong
+            counts["false breaches"] += breach
         if wrong or breach:
             shown.append(f"{what}: {words}"[:600])
 
@@ -48,22 +51,31 @@ def zones_soaked(folder: Path, seconds: float) -> dict[str, Any]:
         _post(server, yesterday, 500, "y")
         _post(server, now, 30, "t")
         over = time.monotonic() + seconds
+
+        def ask_on() -> None:
+            while time.monotonic() < over:
+                status, answer = _json(server, "/api/performance/daily?account=A")
+                daily = (
+                    status,
+                    answer.get("data", {}).get("daily_pnl"),
+                    answer.get("metadata", {}).get("partial"),
+                )
+                judge("results", wrong=daily != (200, -30, False), breach=False, words=daily)
+                state = _json(server, "/api/risk/verdict?account=A")[1].get("data", {}).get("state")
+                judge("verdicts", wrong=state != "ok", breach=state == "breach", words=state)
+
+        readers = [Thread(target=ask_on) for _ in range(2)]
+        for reader in readers:
+            reader.start()
         while time.monotonic() < over:
-            status, answer = _json(server, "/api/performance/daily?account=A")
-            daily = (
-                status,
-                answer.get("data", {}).get("daily_pnl"),
-                answer.get("metadata", {}).get("partial"),
-            )
-            judge("results", wrong=daily != (200, -30, False), breach=False, words=daily)
-            state = _json(server, "/api/risk/verdict?account=A")[1].get("data", {}).get("state")
-            judge("verdicts", wrong=state != "ok", breach=state == "breach", words=state)
             code, out = _run(folder, "check")
             judge("checks", wrong=code != 0, breach=code == 2, words=(code, out))
             code, out = _run(folder, "verdict", "--json")
             judge("verdicts of the command", wrong=code != 0, breach=code == 2, words=(code, out))
             code, out = _run(folder, "check", **{ZONE_VARIABLE: "Pacific/Auckland"})
             judge("checks that state another zone", wrong=code != 65, breach=code == 2, words=(code, out))
+        for reader in readers:
+            reader.join()
         kept = _json(server, "/api/risk/breaches")[1]["data"]
     counts["false breaches"] += len(kept)
     return {

@@ -266,7 +266,7 @@ FLEX = "ClientAccountID,CurrencyPrimary,AssetClass,Symbol,Multiplier,DateTime,Qu
         (
             "U1,USD,STK,AAPL,1,20260302;120000,1,50,50,-1,USD,more",
             "extra_columns",
-            "more cells than the header",
+            "more columns than the header",
         ),
     ],
 )

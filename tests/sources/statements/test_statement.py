@@ -228,7 +228,7 @@ def test_bad_json_lines(file: File, line: str, code: str, reason: str) -> None:
         ("A,AAPL,0001-01-01T00:00:00+14:00,buy,1,10,0", "bad_time", "time lies outside"),
         ("A,QQQQZ6,2026-03-02T10:00:00Z,buy,1,10,0", "unknown_instrument", "its root QQQQ is in no table"),
         ("A,ES,2026-03-02T10:00:00Z,buy,1,10,0", "ambiguous_instrument", "ES is a futures root"),
-        ("A,AAPL,2026-03-02T10:00:00Z,buy,1,10,0,surplus", "extra_columns", "more cells than the header"),
+        ("A,AAPL,2026-03-02T10:00:00Z,buy,1,10,0,surplus", "extra_columns", "more columns than the header"),
     ],
 )
 def test_rejections(file: File, row: str, code: str, reason: str) -> None:
