@@ -1,7 +1,8 @@
 """Run the tests under moved clocks: `python -m tests.moved_clocks [--quick] [--clock NAME] [PYTEST ARGUMENT ...]`.
 
 libfaketime moves the clock of pytest and of every process that it starts; the clock runs on, and no test
-knows of it. Left out, and counted, are the tests in a browser and those that install from a package index.
+knows of it. Left out, and counted, are the tests in a browser, those that install from a package index, and
+those of threads that take turns, which libfaketime hinders.
 The whole form runs all others under each clock, about 5 minutes a clock on two quiet cores; `--clock` takes
 one of them. `--quick` takes the tests that start processes or ask for the time, and two clocks, about 3
 minutes; without libfaketime it says so and succeeds, where the whole form fails.
@@ -25,8 +26,9 @@ WORKERS = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 LEFT_OUT = {
     "in a browser": ("tests/browser",),
     "installing from an index": ("-m", "network", "tests/stories"),
+    "of threads that take turns": ("-m", "paced", "tests/stories"),
 }
-LEAVE_OUT = ("--ignore=tests/browser", "-m", "not network")
+LEAVE_OUT = ("--ignore=tests/browser", "-m", "not (network or paced)")
 #: Tests that see the real clock, their own or that of a process they start.
 OF_THE_CLOCK = (
     "tests/cli",

@@ -23,7 +23,7 @@ from tests.support.web_server import TOP, Server, free_port
 ROWS = 60_000
 BOUNDARY = "a-line-that-is-in-no-file"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.paced]
 
 
 class Impatient(Server):

@@ -5,8 +5,8 @@ from tearsheet.settings import Settings
 from tearsheet.web import create_app, import_application
 from tearsheet.web.server import context, gunicorn_server, tracker_pool
 
-#: A worker gives a sign each second; the rest is for cores that are busy, and for libfaketime, which slows threads.
-PATIENCE_S = 15
+#: A worker gives a sign each second; the rest is for cores that are busy.
+PATIENCE_S = 6
 
 if __name__ == "__main__":
     context._BEAT_S = 0.5
