@@ -6,9 +6,10 @@ import pytest
 
 from tearsheet.sources.layouts.layout import FIELDS
 from tearsheet.sources.statements.raw_fill import NUMBERS, RawFill, TextCache, canonical, raw_fill_of
-from tearsheet.sources.statements.row_money import multiplier_by_amount
+from tearsheet.sources.statements.row_money import multiplier_by_amount, price_in_account_currency
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.trade.amount import exact
+from tearsheet.trade.fill import Side
 
 numbers = TextCache(NumberFormat(".").parse)
 
@@ -59,3 +60,13 @@ def test_a_multiplier_that_does_not_come_out_even_is_found_also_where_money_is_e
     row.amount = Decimal(1)
     with exact():
         assert multiplier_by_amount(row) == Decimal("0.048")
+
+
+def test_a_fee_that_the_cash_leaves_is_rounded_also_where_money_is_exact() -> None:
+    row = RawFill(price=Decimal("10.123"), quantity=Decimal(7), currency="USD")
+    row.cash = Decimal("-71.8623")
+    with exact():
+        price_in_account_currency(
+            row, Side.BUY, {"price_currency": "EUR", "rate": "1"}, lambda name, text: (Decimal(1), None)
+        )
+    assert row.commission is None or row.commission == row.commission.quantize(Decimal("0.01"))

@@ -214,8 +214,8 @@ def price_in_account_currency(raw: RawFill, side: Side, values: Mapping[str, str
         paid = raw.cash.copy_abs()
         gross = raw.quantity * raw.price * rate if rate else paid
         fee = paid - gross if side is Side.BUY else gross - paid
-    if raw.commission is None and ZERO <= fee <= gross * _LARGEST_FEE:
-        raw.commission = canonical(fee.quantize(_CENT))
+        if raw.commission is None and ZERO <= fee <= gross * _LARGEST_FEE:
+            raw.commission = canonical(fee.quantize(_CENT))
     set_price_by_money(raw, side, by_cash=True)
 
 
