@@ -227,7 +227,7 @@ class SourceSoak:
         floor = self.truth[account].mark()[0]
         answer = self._get(f"/api/performance/daily?account={account}&date={DAY}")
         if answer is None:
-            return False
+            return floor == 0  # nothing was told of it yet, so it is not known
         if answer["metadata"]["partial"]:
             self.counts["partial"] += 1
             self._why[account] = answer["metadata"]["partial_reasons"]
@@ -243,7 +243,7 @@ class SourceSoak:
         floor = self.truth[account].mark()[0]
         answer = self._get(f"/api/risk/verdict?account={account}")
         if answer is None:
-            return False
+            return floor == 0  # nothing was told of it yet, so it is not known
         found = answer["data"]
         if found["state"] not in ("ok", "warn"):
             self._why[f"verdict of {account}"] = found["reasons"]

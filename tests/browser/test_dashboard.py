@@ -124,7 +124,7 @@ def test_the_shortcuts_are_listed_and_lead_to_pages(make_seat: Any, axe: str) ->
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("searchbox", name="Find your broker").fill("topst")
     page.locator("summary", has_text="TopstepX").click()
-    expect(page.get_by_text("Select the account → Orders → Export")).to_be_visible()
+    expect(page.get_by_text("account (top left) → Orders → Export")).to_be_visible()
 
 
 def test_a_list_is_filtered_while_typing_sorted_and_opened(make_seat: Any) -> None:

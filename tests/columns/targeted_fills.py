@@ -55,6 +55,7 @@ def _level(random: Random) -> list[Fill]:
                 quantity=Decimal(1),
                 price=price,
                 multiplier=Decimal(1),
+                commission=Decimal(0),
                 currency="USD",
                 key=key,
             )

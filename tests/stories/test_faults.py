@@ -186,6 +186,11 @@ WHOLE = {
     "setting_changes",
     "count_fills",
     "remove_all_gaps",
+    "any_log_stream",
+    "any_gap",
+    "tally_count",
+    "last_heard",
+    "hear_no_later",
 }
 
 

@@ -134,7 +134,7 @@ def test_a_client_without_a_token_gets_401(namespaces: Namespaces, tmp_path: Pat
         poll = (*POLL, f"--url={URL}", "--once", "--every=0.2")
         assert namespaces.ask(*poll, f"--token-file={token}", "--patience=100").returncode == 0
         done = namespaces.ask(*poll, "--patience=2")
-        assert (done.returncode, done.stdout.count("status 401: this needs a token")) == (3, 2)
+        assert (done.returncode, done.stdout.count("status 401: this operation requires a")) == (3, 2)
         assert namespaces.ask(sys.executable, "-c", _STATUS, DAILY).stdout.startswith("401 ")
 
 

@@ -119,7 +119,7 @@ def tearsheet(ctx: click.Context, verbose: int) -> None:
     tearsheet demo                             try it with sample data
     tearsheet summary --window weekly          this week
     tearsheet import fills.csv --timezone America/Chicago
-    tearsheet explain net_pnl --window daily   show show the fills behind a number
+    tearsheet explain net_pnl --window daily   show the fills behind a number
     """
     ctx.obj = verbose
     if ctx.invoked_subcommand is None:

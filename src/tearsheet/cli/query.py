@@ -44,7 +44,7 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
 @scope_options
 @click.option("--open", "only_open", is_flag=True, help="Open positions.")
 @click.option("--tag", help="Filter by tag.")
-@click.option("-n", "most", default=50, show_default=True, help="Number of alerts to show, newest first.")
+@click.option("-n", "most", default=50, show_default=True, help="Number of trades to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **values: Any) -> None:
     """Positions closed in a window, or those still open, with their notes and tags."""
@@ -104,7 +104,7 @@ def accounts() -> None:
 
 
 @click.command(short_help="Lines that could not be used, and why.")
-@click.option("-n", "most", default=50, show_default=True, help="Number of alerts to show, newest first.")
+@click.option("-n", "most", default=50, show_default=True, help="Number of rows to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rejections(most: int, as_json: bool) -> None:
     """Rejected rows with their location, the reason and how to fix them."""

@@ -50,7 +50,7 @@ def test_a_european_file_is_told_as_such(tmp_path: Path) -> None:
 def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
     path = tmp_path / "fills.csv"
     path.write_text(
-        "My broker\n\naccount,symbol,time,side,qty,price,commission\nA,AAPL,2026-03-02T12:00:00Z,buy,1,10,0\n"
+        "My broker\n\naccount,symbol,time,side,how much,price,commission\nA,AAPL,2026-03-02T12:00:00Z,buy,1,10,0\n"
     )
     found = seen(path)
     assert not found.is_readable

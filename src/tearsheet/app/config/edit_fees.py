@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.config.settings_audit import AuditEntry, FileEdit, read_content, save_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.log_sync import sync
-from tearsheet.app.kept_instruments import InstrumentSource
+from tearsheet.app.kept_instruments import InstrumentSource, KeptInstruments, as_text
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.sources.config.fees import FEE_AMOUNTS, FEE_SCOPE, FEES, parse_fees
 from tearsheet.sources.config.yaml import load_mapping
 from tearsheet.sources.config.yaml_edit import edit_yaml
+from tearsheet.store.tables.sources import INSTRUMENTS
 
 #: A rule as it stands in the file: keys with texts.
 RuleText = Mapping[str, str]
@@ -81,6 +83,10 @@ class FeesEditor:
         """Save the rules with their audit entry, and rebuild the books. Raises UsageError if the file changed."""
         source = InstrumentSource(self._context.ledger, self._context.settings)
         kept = source.kept()
+        if not source.is_there and str(self._path) in kept.paths:
+            raise UsageError(
+                f"{self._path} is gone", "restore it, or `tearsheet sources forget instruments --by NAME`"
+            )
         if not source.is_there and kept.digest:
             raise UsageError(
                 f"the books are of the instruments in {', '.join(kept.paths) or 'another file'}, not of {self._path}",
@@ -99,10 +105,17 @@ class FeesEditor:
         )
         if gone or came:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            if not save_change(self._context.ledger, FileEdit(self._path, before.digest, text), [entry]):
+            edit = FileEdit(self._path, before.digest, text)
+            if not save_change(self._context.ledger, edit, [entry], lambda: self._expect_edit(kept, before)):
                 raise UsageError(f"{self._path} was changed meanwhile", "look at it again")
             sync(self._context)
         return self.show()
+
+    def _expect_edit(self, kept: KeptInstruments, before: FeeRules) -> None:
+        """Let the file that is saved count as an edit, also where the time of the last one lies ahead of the clock."""
+        if kept.is_known and kept.digest == before.digest:
+            paths = tuple(dict.fromkeys((*kept.paths, str(self._path))))
+            self._context.ledger.put(INSTRUMENTS, as_text(replace(kept, paths=paths, mtime_ns=-1)))
 
 
 def _scope(rule: RuleText) -> tuple[str, ...]:

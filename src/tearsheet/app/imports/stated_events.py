@@ -71,6 +71,8 @@ def state_opening(
     """State what was held before the history begins; a quantity below 0 was short. Raises UsageError."""
     if not quantity:
         raise UsageError("nothing was held", "state a quantity, below 0 for a short position")
+    if cost is not None and cost < 0:
+        raise UsageError("a cost is not below 0", "the quantity is below 0 for a short position")
     stated = {
         "kind": "opening",
         "account": account,

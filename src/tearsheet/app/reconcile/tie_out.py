@@ -93,7 +93,7 @@ def _with_layouts(context: LedgerContext, options: StatementOptions) -> Statemen
 def _summarized(found: Reconciliation) -> TieOut:
     kinds: Counter[str] = Counter(one.kind for one in found.differences)
     agreeing = found.compared - sum(number for kind, number in kinds.items() if kind not in _HARMLESS)
-    agrees = agreeing == found.compared and not found.fills
+    agrees = agreeing == found.compared and not (found.fills or found.unread)
     return TieOut(
         compared=found.compared,
         agreeing=agreeing,
@@ -114,6 +114,7 @@ def _text(found: Reconciliation, kinds: Counter[str], agreeing: int, *, agrees: 
         return f"agrees with the broker: {agreeing:,} of {found.compared:,}{more}"
     named = [f"{number:,} {kind}" for kind, number in kinds.items() if kind not in _HARMLESS]
     named += [f"{len(found.fills):,} fills"] if found.fills else []
+    named += [f"{len(found.unread):,} rejected rows not compared"] if found.unread else []
     head = f"differs from the broker: {found.compared - agreeing:,} of {found.compared:,}"
     return f"{head} ({', '.join(named + harmless)})"
 

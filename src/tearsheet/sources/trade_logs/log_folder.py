@@ -88,6 +88,12 @@ def unread_files(folder: Path) -> list[str]:
     return sorted(name for name, info in _list_files(folder) if info is None)
 
 
+def _is_near(name: str) -> bool:
+    """Return whether a file is named like a log by mistake; the dated `.log` of an application is none."""
+    found = _NEAR.fullmatch(name)
+    return found is not None and not (found["before"] and ".log" in name[found.end("day") :].lower())
+
+
 def day_of_unread(name: str) -> date | None:
     """Return the day in the name of a file that is not read, None if it is no date."""
     found = _NEAR.fullmatch(name)
@@ -118,7 +124,7 @@ def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | None]]:
                         yield name, entry.stat()
                     except FileNotFoundError:
                         continue  # deleted since the folder was listed
-                elif _NEAR.fullmatch(name) and entry.is_file():
+                elif _is_near(name) and entry.is_file():
                     yield name, None
     except FileNotFoundError:
         return

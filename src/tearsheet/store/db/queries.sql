@@ -472,7 +472,8 @@ UPDATE rejection SET withdrawn_by = ? WHERE id = ?
 -- name: restore_rejections
 UPDATE rejection SET withdrawn_by = ? WHERE withdrawn_by = ? AND source_id = ?
 -- name: sources_withdrawn_by
-SELECT DISTINCT source_id FROM rejection WHERE withdrawn_by = ? AND source_id <> ?
+SELECT DISTINCT source_id FROM rejection r WHERE withdrawn_by = ? AND source_id <> ?
+AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = r.source_id)
 -- name: conflicts_at
 SELECT id, reason FROM rejection WHERE source_id = ?1 AND line = ?2 AND fill_key = ?3 AND (withdrawn_by IS NULL OR withdrawn_by = ?4) ORDER BY id
 -- name: read_again_by

@@ -1,5 +1,6 @@
 """Files that were read: trade logs and imports, their rejected lines, the log's streams, and what of it is gone."""
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 
@@ -17,6 +18,10 @@ LOGGED, EVERY = "", "*"
 #: Name of the instruments file among the sources, key of its content, and accounts of its doubt: those that trade
 #: what it names.
 INSTRUMENTS = "instruments"
+
+
+#: Month and year of a contract: what is before it is the root.
+_CONTRACT = re.compile(r"[FGHJKMNQUVXZ]\d{1,2}$")
 
 
 class LogUsage(Row, frozen=True, gc=False):
@@ -148,7 +153,10 @@ class DoubtTable:
         if any(rule.account in (None, account) for rule in kept.fees):
             return True
         symbols = self._queries.values("symbols_of_account", (account, account))
-        return any(kept.overrides.keys() & {symbol, symbol.partition(" ")[0]} for symbol in symbols)
+        heads = {symbol: symbol.partition(" ")[0] for symbol in symbols}
+        return any(
+            kept.overrides.keys() & {one, head, _CONTRACT.sub("", head)} for one, head in heads.items()
+        )
 
     def add(self, new: Iterable[DoubtRow]) -> None:
         """Save doubts."""

@@ -1,4 +1,4 @@
-"""Results of a day, week, month or any window, and show show the fills behind a number."""
+"""Results of a day, week, month or any window, and show the fills behind a number."""
 
 import re
 from collections.abc import Callable, Mapping

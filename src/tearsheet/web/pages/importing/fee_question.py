@@ -56,7 +56,7 @@ def save_fee(
 ) -> str:
     """Save a rule of the fee schedule and rebuild the books; return why it was refused, "" if it was not."""
     number, unit, amount = (sent.get(name, "").strip() for name in ("scope", "unit", "amount"))
-    if not (number.isdecimal() and int(number) < len(scopes)) or unit not in FEE_UNITS:
+    if not (number.isdecimal() and len(number) < 5 and int(number) < len(scopes)) or unit not in FEE_UNITS:
         return "choose what the fee is for, and by what it is counted"
     if not amount:
         return "write an amount, such as 0.62"

@@ -74,6 +74,7 @@ _FIELD_LABELS = {
     "--layout": "“Format”",
     "--date-order": "“Dates”",
     "--decimal-mark": "“Decimals”",
+    "--other-trades": "“These are other trades”",
 }
 
 
@@ -338,6 +339,7 @@ class _Form:
                 account=values["account"],
                 timezone=None if zone is None else zone.key,
                 date_order=values["date_order"],
+                other_trades=bool(sent.get("other_trades")),
                 decimal_mark=None if mark is None else _MARKS[mark],
                 mapping=self.mapping,
                 fee_sign=values["fee_sign"],
