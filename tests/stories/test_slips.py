@@ -68,3 +68,43 @@ def test_dated_logs_of_an_application_are_no_doubt_of_the_trade_log(place: Place
         tracker.sync()
         assert tracker.get_summary("all").value("net_pnl") in (None, Decimal(0))
         assert "unread_file" not in {one.code for one in tracker.get_summary("all").partial_reasons}
+
+
+FILLS = "A,ABC,2026-11-20T15:00:00Z,buy,10,100,0,{0}1\nA,ABC,2026-11-20T15:01:00Z,sell,10,140,0,{0}2\n"
+
+
+def test_the_same_trades_under_other_ids_are_refused(
+    place: Place, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: one thing from two sources counts twice, here a gain that hides a loss."""
+    place.write("f.csv", HEADER + FILLS.format("x"))
+    place.write("g.csv", HEADER + FILLS.format("y"))
+    assert main(["import", "f.csv"]) == 0
+    assert main(["import", "g.csv"]) == 65
+    assert "2 of 2 of its fills are there already, under other ids" in capsys.readouterr().err
+    assert main(["import", "g.csv", "--other-trades"]) == 0
+
+
+def test_an_opening_is_stated_once_and_before_the_first_fill(
+    place: Place, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: what is stated twice adds up."""
+    opening = ["opening", "A", "ABC", "10", "--cost", "400", "--time"]
+    assert main([*opening, "2026-11-19T00:00:00Z"]) == 0
+    assert main([*opening, "2026-11-19T00:00:00Z"]) == 0
+    assert main([*opening, "2026-11-19T01:00:00Z"]) == 64
+    assert main(["opening", "A", "ABC", "10", "--cost", "100", "--time", "2026-11-19T00:00:00Z"]) == 64
+    assert "an opening is stated once" in capsys.readouterr().err
+    place.write("f.csv", HEADER + FILLS.format("x").replace("ABC", "XYZ"))
+    assert main(["import", "f.csv"]) == 0
+    assert main(["opening", "A", "XYZ", "10", "--cost", "1", "--time", "2026-11-20T16:00:00Z"]) == 64
+
+
+def test_a_position_does_not_end_before_it_began(
+    place: Place, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: what changes nothing is answered as done."""
+    place.write("f.csv", HEADER + FILLS.format("x").splitlines()[0] + "\n")
+    assert main(["import", "f.csv"]) == 0
+    assert main(["settle", "A", "ABC", "--at", "0", "--time", "2026-11-18T01:00:00Z"]) == 64
+    assert "is before the position was opened" in capsys.readouterr().err

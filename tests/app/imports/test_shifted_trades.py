@@ -1,6 +1,5 @@
 """Two files of the same trades, one read in a wrong time zone: refused, never doubled."""
 
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -42,7 +41,7 @@ def test_the_same_trades_in_another_zone_are_refused(place: Place) -> None:
     more = statement(place, "c.csv", TRADES, "A,OTHER,2026-11-04 10:00:00,BUY,1,1,0,o9\n")
     # between both changes of the clock New York is five hours from Berlin, else six
     with pytest.raises(
-        FormatError, match="5 of 5 of its fills are there already, 6:00:00 h earlier, in import 1"
+        FormatError, match="5 of 5 of its fills are there already, 6:00 h earlier, in import 1"
     ):
         read(place, more, BERLIN)
     with place.tracker() as tracker:
@@ -97,5 +96,5 @@ MESZ6,1,$(2.00),4,5101,11/18/2026 15:42:15,3,5100.6,11/18/2026 15:35:12
 
 def test_a_shift_is_a_multiple_of_a_quarter_of_an_hour(place: Place) -> None:
     assert read(place, statement(place, "a.csv"), ZoneInfo("Asia/Kolkata")) == 5
-    with pytest.raises(FormatError, match=f"{timedelta(hours=5, minutes=30)} h later"):
+    with pytest.raises(FormatError, match="5:30 h later"):
         read(place, statement(place, "b.csv", TRADES[:4]), ZoneInfo("UTC"))

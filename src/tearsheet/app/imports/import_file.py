@@ -181,9 +181,10 @@ class FileImport:
             return
         name = self._ledger.sources.get(found.source_id).name
         raise FormatError(
-            f"{self._job.path}: {found.words}, in import {found.source_id} ({name}): one of both was read in a wrong "
-            "time zone",
-            "say the right --timezone, or undo the other import; --other-trades imports them beside each other",
+            f"{self._job.path}: {found.words}, in import {found.source_id} ({name})"
+            f"{': one of both was read in a wrong time zone' if found.late else ''}",
+            f"{'say the right --timezone' if found.late else 'keep one of both'}, or undo the other import; "
+            "--other-trades imports them beside each other",
         )
 
 

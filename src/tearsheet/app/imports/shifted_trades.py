@@ -1,7 +1,7 @@
-"""Trades of a file that the ledger has already at other instants, as a wrong time zone makes them.
+"""Trades of a file that the ledger has already, under other ids or at other instants, as a wrong time zone makes them.
 
 Without ids, the identity of a fill has its time in it: a file that is read in another zone than an earlier one of the
-same trades would double them.
+same trades would double them, and so would one that names them otherwise.
 """
 
 from collections import Counter, defaultdict
@@ -22,6 +22,7 @@ _SAMPLE = 400
 #: Least share of the fills that are in both, and least number of them: fewer may be chance.
 _LEAST_SHARE, _LEAST = 0.8, 2
 _LEAST_BY_MINUTE = 4
+_LEGS = ("t:", "td:")
 
 
 class ShiftedTrades(Struct, frozen=True):
@@ -35,10 +36,11 @@ class ShiftedTrades(Struct, frozen=True):
     @property
     def words(self) -> str:
         """Return what was found, in words."""
-        way = "later" if self.late > timedelta() else "earlier"
-        return (
-            f"{self.matched:,} of {self.compared:,} of its fills are there already, {abs(self.late)} h {way}"
-        )
+        there = f"{self.matched:,} of {self.compared:,} of its fills are there already"
+        if not self.late:
+            return f"{there}, under other ids"
+        hours, minutes = divmod(abs(self.late) // timedelta(minutes=1), 60)
+        return f"{there}, {hours}:{minutes:02} h {'later' if self.late > timedelta() else 'earlier'}"
 
 
 class _StreamSpan(Row, frozen=True, gc=False):
@@ -103,10 +105,14 @@ def _by_trade(others: Sequence[FillRow]) -> Mapping[tuple[str, ...], dict[int, F
 
 
 def _late(fill: FillRow, other: FillRow) -> Iterable[int]:
-    """Yield by how much a fill is later than another of the same trade, if time zones may differ so."""
+    """Yield by how much a fill is later than another of the same trade, if time zones may differ so.
+
+    The sides of a round trip and its executions are known to be the same at one instant.
+    """
     late = fill.time_us - other.time_us
     rounded = round(late / _STEP_US) * _STEP_US
-    if rounded and abs(late - rounded) <= _CUT_US and abs(rounded) <= _FURTHEST_US:
+    is_known = not rounded and (fill.key.startswith(_LEGS) or other.key.startswith(_LEGS))
+    if not is_known and abs(late - rounded) <= _CUT_US and abs(rounded) <= _FURTHEST_US:
         yield rounded
 
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from msgspec import json
+
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.reports import ImportReport
@@ -16,10 +18,12 @@ from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.text.contracts import expiry_of
+from tearsheet.store.tables.columns import FillRow
 from tearsheet.store.tables.query_rows import UnmatchedReportRow
 from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.event import EventTerms
 from tearsheet.trade.position import Position
-from tearsheet.trade.session import from_micros
+from tearsheet.trade.session import from_micros, to_micros
 
 #: When the last options of a day have been traded in New York.
 _CLOSE = time(16, 20, tzinfo=ZoneInfo("America/New_York"))
@@ -43,6 +47,11 @@ def settle(
     if quantity is not None and not 0 < quantity <= position.open_quantity:
         raise UsageError(
             f"{to_plain_string(quantity)} cannot end", f"{to_plain_string(position.open_quantity)} are open"
+        )
+    if position.opened_at is not None and at < position.opened_at:
+        raise UsageError(
+            f"{at.isoformat()} is before the position was opened, at {position.opened_at.isoformat()}",
+            "state when it ended",
         )
     stated = {
         "kind": "settle",
@@ -82,7 +91,41 @@ def state_opening(
         "quantity": to_plain_string(quantity),
         "cost": "" if cost is None else to_plain_string(cost),
     }
+    _reject_second_opening(context, stated, at)
     return _import(context, [stated], who)
+
+
+def _reject_second_opening(context: LedgerContext, stated: Mapping[str, str], at: datetime) -> None:
+    """Raise UsageError unless an opening is the only one of its instrument, and before its first fill."""
+    account, wanted = stated["account"], "".join(stated["symbol"].split()).upper()
+    with context.ledger.snapshot() as queries:
+        for row in queries.rows(FillRow, "openings_of_account", (account,)):
+            terms = json.decode(row.terms or "{}", type=EventTerms)
+            known = {
+                "quantity": row.quantity.lstrip("-"),
+                "cost": "" if terms.cost is None else to_plain_string(terms.cost),
+            }
+            is_same = row.time_us == to_micros(at) and all(
+                stated[name].lstrip("-") == known[name] for name in known
+            )
+            if _is_symbol(row.symbol, wanted) and not is_same:
+                raise UsageError(
+                    f"{account} {row.symbol} was opened with {row.quantity} at {from_micros(row.time_us).isoformat()}",
+                    "an opening is stated once; undo the import of the other one",
+                )
+        for symbol, first_us in queries.connection.execute(
+            "SELECT symbol, MIN(time_us) FROM fill WHERE account = ? AND event IS NULL GROUP BY symbol",
+            (account,),
+        ):
+            if _is_symbol(symbol, wanted) and first_us < to_micros(at):
+                raise UsageError(
+                    f"the first fill of {account} {symbol} is of {from_micros(first_us).isoformat()}",
+                    "an opening comes before it",
+                )
+
+
+def _is_symbol(symbol: str, wanted: str) -> bool:
+    return "".join(symbol.split()).upper() == wanted
 
 
 def open_from_reported(

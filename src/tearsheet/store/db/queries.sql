@@ -147,6 +147,8 @@ SELECT * FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? ORDER BY ti
 SELECT * FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, key
 -- name: any_event
 SELECT id FROM fill WHERE event IS NOT NULL OR position_side IS NOT NULL LIMIT 1
+-- name: openings_of_account
+SELECT * FROM fill WHERE account = ? AND event = 'opening'
 -- name: event_of_stream
 SELECT id FROM fill WHERE account = ? AND symbol = ? AND (event IS NOT NULL OR position_side IS NOT NULL) LIMIT 1
 -- name: trusts_reported_results
