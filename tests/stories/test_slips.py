@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tearsheet.cli import main
+from tests.support.api import Api, fill
 from tests.support.place import Place
 
 HEADER = "account,symbol,time,side,quantity,price,commission,fill_id\n"
@@ -34,6 +35,29 @@ def test_an_account_of_futures_needs_the_instruments_file_that_names_their_root(
     capsys.readouterr()
     assert main(["summary", "--account", "A"]) == 75
     assert "complete ·" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text", ["fees: [{root: MNQ, per_contract: ", "- a\n", "fees: 3\n", "ZZZ: {multiplyer: 1}\n"]
+)
+def test_a_half_saved_instruments_file_stops_no_service(place: Place, folder: Path, text: str) -> None:
+    """Kind: one wrong file takes every answer with it; the last content goes on, and the accounts that need it are in doubt."""
+    instruments = place.write("config/instruments.yaml", "ZZZ: {multiplier: 10, currency: USD}\n")
+    rows = "".join(
+        f"A,ZZZH26,2026-11-20T15:0{n}:00Z,{side},1,{10 + n},0,{n}\n" for n, side in enumerate(("buy", "sell"))
+    )
+    place.write("f.csv", HEADER + rows)
+    assert main(["import", "f.csv"]) == 0
+    place.write("config/dashboard-targets.yaml", "limits: {default: {daily_loss: 500, stale_after: null}}\n")
+    instruments.write_text(text)
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    answer = api.get("/api/performance/daily?account=A&date=2026-11-20")
+    assert answer["data"]["daily_pnl"] == 10
+    assert answer["metadata"]["partial"]
+    assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "unknown"
+    assert api.client.post("/api/fills", json=[fill(3, "BUY", 100, account="B")]).status_code in (200, 201)
+    instruments.write_text("ZZZ: {multiplier: 10, currency: USD}\n")
+    assert api.get("/api/performance/daily?account=A&date=2026-11-20")["metadata"]["partial_reasons"] == []
 
 
 def test_undoing_two_imports_of_one_file_leaves_no_rejected_row(place: Place, folder: Path) -> None:

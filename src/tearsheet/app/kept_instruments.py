@@ -50,6 +50,8 @@ class InstrumentSource:
         self.path: Path = settings.instruments_file
         self._is_stated = "instruments_file" in settings.stated
         self._last: tuple[tuple[int, int, int], _File | None] | None = None
+        #: why the file is there and cannot be used, "" if it can
+        self.problem = ""
 
     def check(self, fingerprint: str | None) -> None:
         """Raise OtherRulesError or MissingSourceError if this process cannot book by the ledger's instruments."""
@@ -142,13 +144,27 @@ class InstrumentSource:
             if self._last is None or self._last[0] != state:
                 data = read_small_file(self.path)
                 file = None if data is None else _File(data, bytes_digest(data), info.st_mtime_ns)
-                self._last = (state, file)
+                self._last = (state, self._usable(file))
             return self._last[1]
         except (FileNotFoundError, NotADirectoryError):
+            self.problem = ""
             return None
         except OSError as error:
             reason = error.strerror or error
             raise SettingsError(f"{self.path} cannot be read: {reason}", "it is a YAML file") from None
+
+    def _usable(self, file: _File | None) -> _File | None:
+        """Return a file, None for one that is half saved or wrong where the last content is known: that goes on."""
+        self.problem = ""
+        kept = self.kept()
+        if file is None or file.digest == kept.digest or not (kept.is_known and kept.digest):
+            return file
+        try:
+            self._parse(file)
+        except SettingsError as error:
+            self.problem = error.message
+            return None
+        return file
 
     def _parse(self, file: _File) -> KeptInstruments:
         from tearsheet.sources.config.fees import fees_in  # a YAML parser, only for a changed file

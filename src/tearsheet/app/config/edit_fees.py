@@ -83,11 +83,11 @@ class FeesEditor:
         """Save the rules with their audit entry, and rebuild the books. Raises UsageError if the file changed."""
         source = InstrumentSource(self._context.ledger, self._context.settings)
         kept = source.kept()
-        if not source.is_there and str(self._path) in kept.paths:
+        if not self._path.exists() and str(self._path) in kept.paths:
             raise UsageError(
                 f"{self._path} is gone", "restore it, or `tearsheet sources forget instruments --by NAME`"
             )
-        if not source.is_there and kept.digest:
+        if not self._path.exists() and kept.digest:
             raise UsageError(
                 f"the books are of the instruments in {', '.join(kept.paths) or 'another file'}, not of {self._path}",
                 "change the schedule there",

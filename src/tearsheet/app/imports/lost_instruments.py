@@ -1,4 +1,4 @@
-"""Instruments file that is gone: a doubt of the accounts that trade what it names, until it is back."""
+"""Instruments file that is gone or wrong: a doubt of the accounts that trade what it names, until it is right again."""
 
 from datetime import datetime
 
@@ -32,7 +32,7 @@ def update_instruments(
         source=INSTRUMENTS,
         account=INSTRUMENTS,
         code=GONE,
-        detail=f"{source.path} is gone; the last known instruments go on",
+        detail=f"{source.problem or f'{source.path} is gone'}; the last known instruments go on",
         since_us=to_micros(calendar.start(calendar.trading_day_of(now))),
         until_us=to_micros(LATEST),
         found_us=to_micros(now),
