@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import zipfile
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -184,3 +185,27 @@ def test_a_broken_database_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"SQLite format 3\x00" + b"\x01" * 200)
     with pytest.raises(FormatError, match="the database cannot be read"):
         rows(path)
+
+
+# --- what broken files taught ------------------------------------------------------------------------------
+
+
+def test_an_archive_with_a_nameless_part_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fills.ods"
+    with zipfile.ZipFile(path, "w") as archive:
+        nameless = zipfile.ZipInfo("a")
+        nameless.filename = ""
+        with archive.open(nameless, "w") as part:
+            part.write(b"nothing")
+    with pytest.raises(FormatError):
+        list(rows(path))
+
+
+def test_a_row_of_a_coin_ledger_may_be_far_shorter_than_its_header(tmp_path: Path) -> None:
+    header, *lines = (SAMPLES / "binance_ledger.csv").read_text().splitlines()
+    path = tmp_path / "ledger.csv"
+    more = ",".join(f"column{n}" for n in range(30))
+    path.write_text("\n".join([f"{more},{header}", *(f"{',' * 29},{line}" for line in lines), "1,2"]) + "\n")
+    found = list(rows(path))
+    assert [one for one in found if isinstance(one, Fill)]
+    assert isinstance(found[-1], Rejection | Event)

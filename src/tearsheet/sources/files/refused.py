@@ -28,7 +28,7 @@ def reject_archive(path: Path) -> None:
     """Raise FormatError for an archive that is not a workbook, naming what is in it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+            names = [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return  # the reader of workbooks reports what is wrong
     if "xl/workbook.bin" in names:

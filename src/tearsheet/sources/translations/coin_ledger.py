@@ -49,6 +49,11 @@ class LedgerPlaces(Struct, frozen=True):
     fee: int | None = None
     fill_id: int | None = None
 
+    @property
+    def all(self) -> tuple[int | None, ...]:
+        """Return every place."""
+        return (self.time, self.coin, self.amount, self.kind, *self.group, self.fee, self.fill_id)
+
 
 class _Group(Struct):
     """Sums of a trade by coin, and the row that it begins with."""
@@ -67,6 +72,7 @@ class CoinLedger:
     def __init__(self, table: TableSource, places: LedgerPlaces, header_at: int) -> None:
         self._table = table
         self._places = places
+        self._width = 1 + max(place for place in places.all if place is not None)
         self._header_at = header_at
         self.header = [*_FIELDS, places.kind_name]
         self.line = self.last_line = 0
@@ -91,7 +97,7 @@ class CoinLedger:
                 if problem is not None or not "".join(cells).strip():
                     found.append((self._table.line, cells, problem))
                     continue
-                row = [*cells, *[""] * 20]
+                row = [*cells, *[""] * self._width]  # a short row lacks cells that the header names
                 group = self._group(row, groups)
                 if group is None:
                     found.append((self._table.line, self._other(row), None))
