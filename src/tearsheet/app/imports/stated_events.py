@@ -19,7 +19,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.text.contracts import expiry_of
 from tearsheet.store.tables.columns import FillRow
-from tearsheet.store.tables.query_rows import UnmatchedReportRow
+from tearsheet.store.tables.query_rows import FirstFillRow, UnmatchedReportRow
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.event import EventTerms
 from tearsheet.trade.position import Position
@@ -113,13 +113,10 @@ def _reject_second_opening(context: LedgerContext, stated: Mapping[str, str], at
                     f"{account} {row.symbol} was opened with {row.quantity} at {from_micros(row.time_us).isoformat()}",
                     "an opening is stated once; undo the import of the other one",
                 )
-        for symbol, first_us in queries.connection.execute(
-            "SELECT symbol, MIN(time_us) FROM fill WHERE account = ? AND event IS NULL GROUP BY symbol",
-            (account,),
-        ):
-            if _is_symbol(symbol, wanted) and first_us < to_micros(at):
+        for first in queries.rows(FirstFillRow, "first_fills_of_account", (account,)):
+            if _is_symbol(first.symbol, wanted) and first.time_us < to_micros(at):
                 raise UsageError(
-                    f"the first fill of {account} {symbol} is of {from_micros(first_us).isoformat()}",
+                    f"the first fill of {account} {first.symbol} is of {from_micros(first.time_us).isoformat()}",
                     "an opening comes before it",
                 )
 

@@ -149,6 +149,8 @@ SELECT * FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, k
 SELECT id FROM fill WHERE event IS NOT NULL OR position_side IS NOT NULL LIMIT 1
 -- name: openings_of_account
 SELECT * FROM fill WHERE account = ? AND event = 'opening'
+-- name: first_fills_of_account
+SELECT symbol, MIN(time_us) AS time_us FROM fill WHERE account = ? AND event IS NULL GROUP BY symbol
 -- name: event_of_stream
 SELECT id FROM fill WHERE account = ? AND symbol = ? AND (event IS NOT NULL OR position_side IS NOT NULL) LIMIT 1
 -- name: trusts_reported_results

@@ -116,6 +116,13 @@ class ReleasedBreachRow(BreachRow, frozen=True, gc=False):
     upto: str | None
 
 
+class FirstFillRow(Row, frozen=True, gc=False):
+    """The first fill of an instrument in an account."""
+
+    symbol: str
+    time_us: int
+
+
 class UnmatchedReportRow(Row, frozen=True, gc=False):
     """Instrument with closing fills that close what nothing opened and state their result."""
 
