@@ -129,3 +129,10 @@ def test_names_of_any_text_keep_their_ids(named: Named) -> None:
 def test_no_fills_are_no_rows() -> None:
     fold = Fold(RULES)
     assert rows(fold.add(FillColumns.from_fills([]))) == rows(fold.finish()) == ([], [], {})
+
+
+def test_a_last_closing_beyond_the_kernel_is_counted_once() -> None:
+    """The closing of two positions at one place waits for its end; the R of one of them fits no cell."""
+    fills = TARGETED["positions that close at one instant"](Random(1))[:4]
+    fine = replace(fills[2], stop_loss=fills[2].price - Decimal("0.000000000000000001"))
+    assert differences([*fills[:2], fine, fills[3]], None) == []

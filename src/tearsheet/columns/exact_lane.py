@@ -1,20 +1,26 @@
 """Folds fills by `Book` and `Tally` themselves: any numbers, at the speed of Python."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.columns.fill_columns import FillColumns, Folded, SessionTally, booked_columns, position_columns
-from tearsheet.performance.tally import Tally
-from tearsheet.trade.position import Book, Booking, Position, log_place
+from tearsheet.columns.fill_columns import (
+    FillColumns,
+    Folded,
+    SessionTally,
+    booked_columns,
+    check_order,
+    position_columns,
+)
+from tearsheet.performance.tally import ALL_ACCOUNTS, Tally
+from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
-
-#: The name under which all accounts together are counted.
-ALL_ACCOUNTS = ""
 
 
 class FoldRules(Struct, frozen=True):
@@ -44,7 +50,8 @@ class ExactLane:
         self._session = start.tallies[0].session if start.tallies else None
 
     def add(self, columns: FillColumns) -> Folded:
-        """Fold fills that come after all before."""
+        """Fold fills that come after all before. Raises UsageError where one does not come after the one before it."""
+        check_order(columns)
         over: list[SessionTally] = []
         bookings: list[Booking] = []
         closed: list[Position] = []
@@ -96,9 +103,9 @@ class ExactLane:
             self._tallies[account, currency] = SessionTally(account, session, currency, last_us, tally)
 
 
-def _place(p: Position) -> tuple[datetime, str, int, str, int]:
-    return p.last_at, p.account, log_place(p.last_rank), p.symbol, p.last_rank
+_closing_order: Callable[[Position], tuple[Any, ...]] = attrgetter("closing_order")
 
 
-def _closing_order(p: Position) -> tuple[object, ...]:
-    return *_place(p), p.id
+def _place(position: Position) -> tuple[Any, ...]:
+    """Return the place of the closing fill, without the id that orders several closings there."""
+    return position.closing_order[:-1]

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
+from tearsheet.errors import UsageError
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill, Side
-from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.position import Booking, Position, log_place
 from tearsheet.trade.session import from_micros, to_micros
 
 
@@ -41,6 +43,28 @@ class FillColumns(NamedTuple):
     def fills(self) -> list[Fill]:
         """Return the fills."""
         return [_fill(*row) for row in zip(*self, strict=True)]
+
+
+#: Time, account, line of a log, symbol, rank and key: the order in which fills are folded.
+FillPlace = tuple[int, str, int, str, int, str]
+
+
+def fill_place(columns: FillColumns, row: int) -> FillPlace:
+    """Return the place of a fill in the order."""
+    account, symbol, rank = columns.account[row], columns.symbol[row], columns.rank[row]
+    return columns.time_us[row], account, log_place(rank), symbol, rank, columns.key[row]
+
+
+def check_order(columns: FillColumns) -> None:
+    """Raise UsageError where a fill does not come after the one before it."""
+    for before, here in pairwise(fill_place(columns, row) for row in range(len(columns.key))):
+        if here <= before:
+            raise out_of_order(here, before)
+
+
+def out_of_order(here: FillPlace, before: FillPlace) -> UsageError:
+    """Return the error of a fill that does not come after the one before it."""
+    return UsageError(f"the fill at {here} does not come after the one at {before}")
 
 
 class BookedColumns(NamedTuple):

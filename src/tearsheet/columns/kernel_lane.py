@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple, TypeVar
 
 from tearsheet.columns import native as k
-from tearsheet.columns.exact_lane import ALL_ACCOUNTS, ExactLane, FoldRules, OpenBooks
+from tearsheet.columns.exact_lane import ExactLane, FoldRules, OpenBooks
 from tearsheet.columns.fill_columns import (
     BookedColumns,
     FillColumns,
@@ -17,9 +17,11 @@ from tearsheet.columns.fill_columns import (
     PositionColumns,
     SessionTally,
     empty_fold,
+    fill_place,
+    out_of_order,
     positions_from_columns,
 )
-from tearsheet.performance.tally import Curve, Streaks, Tally
+from tearsheet.performance.tally import ALL_ACCOUNTS, Curve, Streaks, Tally
 from tearsheet.trade.amount import exact
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -37,9 +39,14 @@ _Falls = dict[tuple[int, int], list[tuple[Decimal, Decimal]]]
 
 def can_hold(rules: FoldRules) -> bool:
     """Return whether the kernel is there and its numbers can hold the breakeven band."""
-    with exact():
-        band = rules.breakeven_band.scaleb(_BAND_SCALE)
+    band = _scaled_band(rules)
     return k.is_available() and band == band.to_integral_value() and abs(band) < 2**62
+
+
+def _scaled_band(rules: FoldRules) -> Decimal:
+    """Return the breakeven band in units of the kernel."""
+    with exact():
+        return rules.breakeven_band.scaleb(_BAND_SCALE)
 
 
 class _Codes(dict[Key, int]):
@@ -77,7 +84,7 @@ class KernelLane:
     """Streams, purses (an account and currency) and accounts by number, and what each holds."""
 
     def __init__(self, rules: FoldRules) -> None:
-        self._rules = rules
+        self._rules, self._band = rules, int(_scaled_band(rules))
         self._accounts: _Codes[str] = _Codes(self._new_account)
         self._streams: _Codes[Stream] = _Codes(self._new_stream)
         self._purses: _Codes[tuple[str, str]] = _Codes(self._new_purse)
@@ -93,7 +100,6 @@ class KernelLane:
         self._session: date | None = None
         self._carried: dict[int, _Carried] = {}
         self._falls: _Falls = defaultdict(list)
-        self._batch: _Batch | None = None
 
     def _new_account(self, name: str) -> None:
         self._scales.extend((0, 0, 0, 0, _BAND_SCALE))
@@ -109,23 +115,21 @@ class KernelLane:
         self._purse_names.append(purse)
         self._tallies.extend(bytes(8 * k.TALLY_CELLS))
 
-    def disorder(self, columns: FillColumns) -> int | None:
-        """Return the first row that does not come after the one before it; prepare the batch for `add`."""
-        self._batch = batch = self._prepare(columns)
-        if batch is None:
-            return None
-        row: int = k.kernel().disorder(ctypes.byref(batch.fills), ctypes.byref(self._books(batch)))
-        return row if row >= 0 else None
-
     def add(self, columns: FillColumns) -> Folded | None:
-        """Fold a batch; None, and nothing has changed, where it needs the exact lane."""
-        batch = self._batch
+        """Fold a batch; None, and nothing has changed, where it needs the exact lane.
+
+        Raises UsageError where a fill does not come after the one before it.
+        """
+        batch = self._prepare(columns)
         if batch is None:
             return None
+        fills, books = ctypes.byref(batch.fills), self._books(batch)
+        row = k.kernel().disorder(fills, ctypes.byref(books))
+        if row >= 0:
+            raise out_of_order(fill_place(columns, row), fill_place(columns, row - 1))
         room = _Room(len(columns.key), len(self._streams), len(self._purses), len(batch.days))
         wanted, bounds = k.integers(self._scales), bytearray(8 * k.BOUNDS * len(self._accounts))
         kept = (self._scales[:], self._positions[:], self._tallies[:], self._waiting[:], self._waiting_count)
-        fills, books = ctypes.byref(batch.fills), self._books(batch)
         fits = k.kernel().fit(fills, ctypes.byref(books), k.pointer(wanted), k.pointer(bounds))
         if not fits or k.kernel().fold(fills, ctypes.byref(books), ctypes.byref(room.output)) >= 0:
             self._scales, self._positions, self._tallies, self._waiting, self._waiting_count = kept
@@ -143,7 +147,9 @@ class KernelLane:
             return empty_fold()
         batch = _Batch.empty(self._session, self._rules)
         room, books = _Room(0, 1, len(self._purses), 1), self._books(batch)
+        kept = self._tallies[:], self._waiting[:]
         if not k.kernel().finish(ctypes.byref(books), ctypes.byref(room.output)):
+            self._tallies, self._waiting = kept  # some of what waited may be counted already
             return ExactLane(self._rules, self.open_books()).finish()
         self._waiting_count = 0
         return Folded(empty_fold().bookings, self._open(), self._over(room))
@@ -166,9 +172,8 @@ class KernelLane:
         texts = [k.text_column(getattr(columns, name)) for name in ("key", *_AMOUNTS)]
         if not all(texts):
             return None
-        for currency in dict.fromkeys(
-            columns.currency
-        ):  # the purse of all accounts first: the others point to it
+        # the purse of all accounts first: the others point to it
+        for currency in dict.fromkeys(columns.currency):
             self._purses[ALL_ACCOUNTS, currency]
         streams = map(
             self._streams.__getitem__,
@@ -199,15 +204,13 @@ class KernelLane:
 
     def _books(self, batch: "_Batch") -> k.BooksPointer:
         account_place, symbol_place = self._places
-        with exact():
-            band = int(self._rules.breakeven_band.scaleb(_BAND_SCALE))
         return k.BooksPointer(
             *(len(self._streams), len(self._purses), len(self._accounts)),
             *k.addresses(self._account_of, account_place, symbol_place, self._names.ends, self._names.data),
             *k.addresses(self._purse_account, self._total_of, self._scales, self._positions, self._waiting),
             *(self._waiting_count, k.address(self._tallies), len(batch.days)),
             *k.addresses(batch.session_starts, batch.session_days),
-            *(band, int(self._rules.breakeven_breaks_streak)),
+            *(self._band, int(self._rules.breakeven_breaks_streak)),
         )
 
     def _carry(self, columns: FillColumns, room: "_Room") -> None:

@@ -5,18 +5,17 @@ Lengths are tenths of a pixel, as integers, so that the same data gives the same
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tearsheet.export.scale import nice_step
+from tearsheet.export.scale import EXACT, nice_step
 from tearsheet.performance.series import CurvePoint, DrawnCurve
+from tearsheet.trade.session import DAY
 
-_EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _WHOLE = Decimal(1)
-_DAY = timedelta(days=1)
 #: Parts of a session's width; and how many of them are left free on either side.
 _PARTS, _GAP = 100_000, 6_000
 #: Sessions beside a single point, so that it stands in a week.
@@ -50,14 +49,14 @@ class AmountAxis:
 
     def place(self, amount: Decimal) -> int:
         """Return the place of an amount."""
-        share = _EXACT.divide(_EXACT.multiply(self.high - amount, self.height), self.high - self.low)
-        return self.top + int(_EXACT.quantize(share, _WHOLE))
+        share = EXACT.divide(EXACT.multiply(self.high - amount, self.height), self.high - self.low)
+        return self.top + int(EXACT.quantize(share, _WHOLE))
 
     def round_amounts(self, steps: int) -> tuple[list[Decimal], Decimal]:
         """Return round amounts in at most about this many steps, and their step."""
-        step = nice_step(_EXACT.divide(self.high - self.low, steps))
-        first = int(_EXACT.divide(self.low, step).to_integral_value(ROUND_CEILING))
-        last = int(_EXACT.divide(self.high, step).to_integral_value(ROUND_FLOOR))
+        step = nice_step(EXACT.divide(self.high - self.low, steps))
+        first = int(EXACT.divide(self.low, step).to_integral_value(ROUND_CEILING))
+        last = int(EXACT.divide(self.high, step).to_integral_value(ROUND_FLOOR))
         return [step * number for number in range(first, last + 1)], step
 
 
@@ -161,13 +160,13 @@ def _padded(curve: DrawnCurve) -> tuple[date, ...]:
     if len(curve.points) != 1:
         return curve.sessions
     day = curve.points[0].session
-    return tuple(day + _DAY * number for number in range(-_AROUND, _AROUND + 1))
+    return tuple(day + DAY * number for number in range(-_AROUND, _AROUND + 1))
 
 
 def _span(offsets: Sequence[timedelta], *, room: bool) -> tuple[timedelta, timedelta]:
     """Return the part of a session from its first fill to its last, with some room around if it is the axis."""
     if not offsets:
-        return timedelta(0), _DAY
+        return timedelta(0), DAY
     first, last = min(offsets), max(offsets)
     around = max((last - first) // 25, timedelta(seconds=2)) if room or first == last else timedelta(0)
     return first - around, last + around

@@ -2,13 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from tearsheet.export.plot import ChartWords, Picture, date_words, line, rect, svg, text
 from tearsheet.performance.series import DailyPoint
+from tearsheet.trade.session import DAY
 
-_DAY = timedelta(days=1)
 _LEFT, _LABELS, _GAP, _ROW, _SHADES = 340, 160, 20, 120, 4
 _MAX_CELL, _WEEKS = 400, 53
 _WEEKDAYS = ("Mon", "", "Wed", "", "Fri", "", "Sun")
@@ -16,8 +16,8 @@ _WEEKDAYS = ("Mon", "", "Wed", "", "Fri", "", "Sun")
 
 def day_map_picture(days: Sequence[DailyPoint], words: ChartWords, width: int) -> Picture:
     """Return the map of the last year of the days."""
-    monday = days[-1].session - _DAY * days[-1].session.weekday()
-    first = max(days[0].session - _DAY * days[0].session.weekday(), monday - _DAY * 7 * (_WEEKS - 1))
+    monday = days[-1].session - DAY * days[-1].session.weekday()
+    first = max(days[0].session - DAY * days[0].session.weekday(), monday - DAY * 7 * (_WEEKS - 1))
     shown = [day for day in days if day.session >= first]
     weeks = (monday - first).days // 7 + 1
     rows = 7 if any(day.session.weekday() > 4 for day in shown) else 5
@@ -61,7 +61,7 @@ def _months(first: date, weeks: int, cell: int, y: int) -> list[str]:
     """Return the names of the months below the week that holds their first day."""
     found, taken = [], -1
     for week in range(weeks):
-        end = first + _DAY * (7 * week + 6)
+        end = first + DAY * (7 * week + 6)
         x = _LEFT + week * cell
         if (week == 0 or end.day <= 7) and x > taken:
             found.append(text("tick", x, y, f"{end:%b %Y}" if week == 0 or end.month == 1 else f"{end:%b}"))

@@ -6,7 +6,7 @@ that is a file.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from tearsheet.export.axes import AmountAxis, Tick
+from tearsheet.export.scale import EXACT
 from tearsheet.words import format_money
 
-_EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _CENT = Decimal("0.01")
 _MINUS = "\u2212"
 #: Width of a digit of the axes' text, and its height, in tenths of a pixel.
@@ -40,10 +40,8 @@ class ChartWords(Struct, frozen=True):
         size = abs(amount)
         for unit, name in _UNITS:
             if size >= unit and step * 100 >= unit:
-                return sign + self.mark(_plain(_EXACT.divide(size, unit), 2) + name)
-        return sign + self.mark(
-            f"{_EXACT.quantize(size, _CENT):,f}" if size and step < 1 else _plain(size, 0)
-        )
+                return sign + self.mark(_plain(EXACT.divide(size, unit), 2) + name)
+        return sign + self.mark(f"{EXACT.quantize(size, _CENT):,f}" if size and step < 1 else _plain(size, 0))
 
 
 def plain_words(zone: ZoneInfo) -> ChartWords:
@@ -176,5 +174,5 @@ def time_labels(ticks: Iterable[Tick], y: int, left: int, right: int) -> Iterato
 
 def _plain(amount: Decimal, places: int) -> str:
     """Return a number with at most these decimals and without zeros at its end."""
-    rounded = _EXACT.quantize(amount, Decimal(1).scaleb(-places))
-    return f"{_EXACT.normalize(rounded):,f}" if rounded else "0"
+    rounded = EXACT.quantize(amount, Decimal(1).scaleb(-places))
+    return f"{EXACT.normalize(rounded):,f}" if rounded else "0"

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-_EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
+#: Context of lengths and labels; a picture rounds at the end.
+EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _ZERO = Decimal(0)
 
 
@@ -17,7 +18,7 @@ class Scale:
     def length(self, amount: Decimal, size: int) -> Decimal:
         """Return the length of an amount on a scale of this size, 0 if all amounts are 0."""
         span = self.high - self.low
-        return _EXACT.divide(_EXACT.multiply(abs(amount), size), span) if span else _ZERO
+        return EXACT.divide(EXACT.multiply(abs(amount), size), span) if span else _ZERO
 
     def offset(self, amount: Decimal, size: int) -> Decimal:
         """Return the distance of an amount from the top."""

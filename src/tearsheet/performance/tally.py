@@ -22,6 +22,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _gross, _fees, _quantity = attrgetter("gross"), attrgetter("fees"), attrgetter("quantity")
 _carry, _event = attrgetter("carry"), attrgetter("event")
 WIN, LOSS, BREAKEVEN = 1, -1, 0
+#: The name under which the tally of all accounts is kept.
+ALL_ACCOUNTS = ""
 
 
 class Curve(Struct, frozen=True, gc=False):

@@ -130,6 +130,12 @@ class Position(Struct, frozen=True, gc=False):
         """Return booked P&L after fees and carry; call it inside `exact()`."""
         return self.gross - self.fees + self.carry
 
+    @property
+    def closing_order(self) -> tuple[datetime, str, int, str, int, str]:
+        """Return the sort key among all closed positions; but for the id, it is the place of the closing fill."""
+        closed_at = self.closed_at or self.last_at
+        return closed_at, self.account, log_place(self.last_rank), self.symbol, self.last_rank, self.id
+
     def unrealized(self, price: Decimal) -> Decimal:
         """Return the P&L before fees of closing the open part at a price; call it inside `exact()`."""
         value = trade_value(self.open_quantity, price, self.multiplier)

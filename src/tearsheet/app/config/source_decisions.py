@@ -112,17 +112,21 @@ def _clock_doubt(context: LedgerContext) -> list[Doubt]:
     latest, now = latest_heard(context.ledger), context.now
     if latest is None or not is_ahead(latest, now):
         return []
-    return [
-        Doubt(
-            source=CLOCK,
-            code=CLOCK_BACK,
-            detail=f"the clock stands before {latest.isoformat(timespec='seconds')}, which has passed",
-            accounts="every account",
-            since=now,
-            until=latest,
-            found_at=now,
-        )
-    ]
+    detail = f"the clock stands before {latest.isoformat(timespec='seconds')}, which has passed"
+    return [_doubt_of_all(CLOCK, CLOCK_BACK, detail, now, latest)]
+
+
+def _doubt_of_all(source: str, code: str, detail: str, now: datetime, until: datetime) -> Doubt:
+    """Return a doubt of every account from now on."""
+    return Doubt(
+        source=source,
+        code=code,
+        detail=detail,
+        accounts="every account",
+        since=now,
+        until=until,
+        found_at=now,
+    )
 
 
 def _accept_clock(context: LedgerContext, decision: Decision, by: str) -> list[Doubt]:
@@ -147,18 +151,8 @@ def _targets_doubt(context: LedgerContext) -> list[Doubt]:
     try:
         load_targets(context, store=False)
     except MissingSourceError as error:
-        now = context.now
-        return [
-            Doubt(
-                source=TARGETS,
-                code=GONE,
-                detail=f"{error.message}: no target is evaluated, the last known limits go on",
-                accounts="every account",
-                since=now,
-                until=LATEST,
-                found_at=now,
-            )
-        ]
+        detail = f"{error.message}: no target is evaluated, the last known limits go on"
+        return [_doubt_of_all(TARGETS, GONE, detail, context.now, LATEST)]
     except SettingsError:
         pass  # it is there
     return []

@@ -97,7 +97,7 @@ def state_opening(
 
 def _reject_second_opening(context: LedgerContext, stated: Mapping[str, str], at: datetime) -> None:
     """Raise UsageError unless an opening is the only one of its instrument, and before its first fill."""
-    account, wanted = stated["account"], "".join(stated["symbol"].split()).upper()
+    account, wanted = stated["account"], stated["symbol"]
     with context.ledger.snapshot() as queries:
         for row in queries.rows(FillRow, "openings_of_account", (account,)):
             terms = json.decode(row.terms or "{}", type=EventTerms)
@@ -122,7 +122,8 @@ def _reject_second_opening(context: LedgerContext, stated: Mapping[str, str], at
 
 
 def _is_symbol(symbol: str, wanted: str) -> bool:
-    return "".join(symbol.split()).upper() == wanted
+    """Return whether a symbol is the one that a person wrote, spaces and case aside."""
+    return "".join(symbol.split()).upper() == "".join(wanted.split()).upper()
 
 
 def open_from_reported(
@@ -156,8 +157,7 @@ def open_from_reported(
 def _open_position(context: LedgerContext, account: str, symbol: str) -> Position:
     with context.ledger.snapshot() as queries:
         held = queries.open_positions(Scope(account=account))
-    wanted = "".join(symbol.split()).upper()
-    found = [one for one in held if "".join(one.symbol.split()).upper() == wanted]
+    found = [one for one in held if _is_symbol(one.symbol, symbol)]
     if len(found) == 1:
         return found[0]
     named = ", ".join(sorted(one.symbol for one in held)) or "nothing"

@@ -3,8 +3,7 @@
 It answers only yes or don't know. Where it does not know, `verify` rebuilds the books and names each difference.
 """
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -21,10 +20,10 @@ from tearsheet.columns.fill_columns import (
 from tearsheet.columns.fold import Fold
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.rows import sortable
+from tearsheet.store.tables.rows import sort_keys
 from tearsheet.store.tables.tallies import decode
 from tearsheet.store.write.transaction import BookingRules
-from tearsheet.trade.amount import EXACT, exact, to_plain_string
+from tearsheet.trade.amount import to_plain_string
 
 _BATCH = 16_384
 #: The order in which a fold takes fills and gives bookings; ranks from 2^32 on are lines of a trade log.
@@ -35,17 +34,33 @@ _POSITION_ORDER = _ORDER.format(time="closed_us", rank="last_rank", key="last_ke
 # the names come from the classes here, never from outside
 # ruff: noqa: S608
 _FILLS = f"SELECT {', '.join(FillColumns._fields)} FROM fill ORDER BY {_FILL_ORDER}"
-_BOOKINGS = f"SELECT {', '.join(BookedColumns._fields)}, carry, event FROM booking ORDER BY {_BOOKING_ORDER}"
-_POSITION_COLUMNS = (
-    f"{', '.join(PositionColumns._fields)}, net_order, quantity_order, r_order, logged, carry, closed_by"
-)
-_CLOSED = f"SELECT {_POSITION_COLUMNS} FROM position WHERE closed_us IS NOT NULL ORDER BY {_POSITION_ORDER}"
-_OPEN = f"SELECT {_POSITION_COLUMNS} FROM position WHERE closed_us IS NULL ORDER BY id"
+_BOOKING_NAMES = (*BookedColumns._fields, "carry", "event")
+_BOOKINGS = f"SELECT {', '.join(_BOOKING_NAMES)} FROM booking ORDER BY {_BOOKING_ORDER}"
+_SORT_KEYS = ("net_order", "quantity_order", "r_order")
+_POSITION_NAMES = (*PositionColumns._fields, *_SORT_KEYS, "logged", "carry", "closed_by")
+_POSITIONS = f"SELECT {', '.join(_POSITION_NAMES)} FROM position"
+_CLOSED = f"{_POSITIONS} WHERE closed_us IS NOT NULL ORDER BY {_POSITION_ORDER}"
+_OPEN = f"{_POSITIONS} WHERE closed_us IS NULL ORDER BY id"
 #: Books that depend on more than the fills in their order.
 _BEYOND = ("any_event", "any_leg", "any_log_stream", "any_gap", "any_unstated_fee")
 
 Column = list[Any]
-_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]*0|(\.[0-9]+)?E[+-]?[0-9]+)").fullmatch
+#: Columns that are compared as numbers.
+_AMOUNTS = frozenset(
+    {
+        *(
+            "quantity",
+            "price",
+            "gross",
+            "fees",
+            "multiplier",
+            "peak_quantity",
+            "open_quantity",
+            "entry_value",
+        ),
+        *("exit_value", "cost", "stop_loss", "target", "planned"),
+    }
+)
 
 
 def books_equal_facts(ledger: Ledger, rules: BookingRules) -> dict[str, int] | None:
@@ -79,7 +94,8 @@ class _Comparison:
         bookings, positions = _booking_columns(folded.bookings), _position_columns(folded.positions)
         self.counts["booking"] += len(bookings[0])
         self.counts["position"] += len(positions[0])
-        is_equal = _are_equal(bookings, self._bookings) and _are_equal(positions, self._closed)
+        is_equal = _are_equal(_BOOKING_NAMES, bookings, self._bookings)
+        is_equal = is_equal and _are_equal(_POSITION_NAMES, positions, self._closed)
         return is_equal and all(map(self._has_tally, folded.tallies))
 
     def has_equal_end(self, folded: Folded) -> bool:
@@ -107,31 +123,28 @@ def _booking_columns(booked: BookedColumns) -> list[Column]:
 
 def _position_columns(columns: PositionColumns) -> list[Column]:
     """Return the columns of positions with those by which the ledger sorts them."""
-    nets, quantities, multiples = [], [], []
-    for position in positions_from_columns(columns):
-        multiple = None
-        if position.stop_loss is not None:
-            with exact():
-                multiple = position.r_multiple
-        nets.append(sortable(EXACT.subtract(position.gross, position.fees)))
-        quantities.append(sortable(position.quantity))
-        multiples.append(None if multiple is None else sortable(multiple))
-    nothing = [None] * len(nets)
-    return [*columns, nets, quantities, multiples, [0] * len(nets), nothing, nothing]
+    keys = list(map(sort_keys, positions_from_columns(columns)))
+    count = len(keys)
+    nothing = [None] * count
+    by_key = ([key[n] for key in keys] for n in range(len(_SORT_KEYS)))
+    return [*columns, *by_key, [0] * count, nothing, nothing]
 
 
-def _are_equal(made: list[Column], stored: Iterator[tuple[Any, ...]]) -> bool:
+def _are_equal(names: Sequence[str], made: list[Column], stored: Iterator[tuple[Any, ...]]) -> bool:
     """Return whether the next stored rows are those made; amounts may be stored with zeros at their end."""
     count = len(made[0])
     found = list(islice(stored, count))
     if len(found) < count:
         return False
-    pairs = zip(made, map(list, zip(*found, strict=True)), strict=True) if count else ()
-    return all(own == other or own == list(map(_canonical, other)) for own, other in pairs)
+    columns = zip(names, made, map(list, zip(*found, strict=True)), strict=True) if count else ()
+    return all(
+        own == other or (name in _AMOUNTS and own == list(map(_canonical, other)))
+        for name, own, other in columns
+    )
 
 
-def _canonical(value: Any) -> Any:
-    """Return the canonical text of an amount that is stored with zeros at its end or an exponent."""
-    if isinstance(value, str) and _AMOUNT(value):
-        return to_plain_string(Decimal(value)) if "E" in value else value.rstrip("0").rstrip(".")
-    return value
+def _canonical(text: str | None) -> str | None:
+    """Return the canonical text of an amount that may be stored with zeros at its end or an exponent."""
+    if text is None or "E" in text:
+        return None if text is None else to_plain_string(Decimal(text))
+    return text.rstrip("0").rstrip(".") if "." in text else text

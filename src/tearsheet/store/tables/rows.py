@@ -16,7 +16,7 @@ from tearsheet.store.tables.query_rows import GapRow, RejectionListRow
 from tearsheet.trade.amount import EXACT, ZERO, exact
 from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms, Gap
 from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side, TradeRecord
-from tearsheet.trade.position import Booking, Position, log_place
+from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 
 _Kept = TypeVar("_Kept", Booking, Position)
@@ -70,10 +70,6 @@ _sortable_quantity = lru_cache(1000)(sortable)  # quantities repeat
 def position_to_row(p: Position, *, logged: bool) -> PositionRow:
     """Return the row of a position; `logged` marks a closed trade taken from a trade-log record."""
     last_us = to_micros(p.last_at)
-    multiple = None
-    if p.stop_loss is not None:
-        with exact():
-            multiple = p.r_multiple
     return PositionRow(
         p.id,
         p.account,
@@ -102,13 +98,21 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         p.mode,
         None if p.held is None else p.held // _MICROSECOND,
         int(logged),
-        sortable(EXACT.add(EXACT.subtract(p.gross, p.fees), p.carry)),
-        _sortable_quantity(p.quantity),
-        None if multiple is None else sortable(multiple),
+        *sort_keys(p),
         str(p.carry) if p.carry else None,
         p.position_side,
         p.closed_by,
     )
+
+
+def sort_keys(p: Position) -> tuple[int, int, int | None]:
+    """Return the keys by which lists of positions are sorted: of net, quantity and R."""
+    multiple = None
+    if p.stop_loss is not None:
+        with exact():
+            multiple = p.r_multiple
+    net = EXACT.add(EXACT.subtract(p.gross, p.fees), p.carry)
+    return sortable(net), _sortable_quantity(p.quantity), None if multiple is None else sortable(multiple)
 
 
 def position_from_row(row: PositionRow) -> Position:
@@ -326,7 +330,7 @@ def _printable(text: str) -> str:
 
 def in_closing_order(positions: Iterable[Position]) -> list[Position]:
     """Return closed positions in the order in which they were closed."""
-    return _in_order(list(positions), _closed_at, _closing_order)
+    return _in_order(list(positions), _closed_at, attrgetter("closing_order"))
 
 
 def in_booking_order(bookings: Iterable[Booking]) -> list[Booking]:
@@ -348,10 +352,6 @@ def _in_order(
 
 def _closed_at(position: Position) -> datetime:
     return position.closed_at or position.last_at
-
-
-def _closing_order(p: Position) -> tuple[datetime, str, int, str, int, str]:
-    return _closed_at(p), p.account, log_place(p.last_rank), p.symbol, p.last_rank, p.id
 
 
 class _RecordBody(Struct, frozen=True, array_like=True, gc=False):

@@ -7,13 +7,12 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from tearsheet.performance.tally import Tally
+from tearsheet.performance.tally import ALL_ACCOUNTS, Tally
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import date_from_text, in_booking_order, in_closing_order
 from tearsheet.trade.position import Booking, Position
 
-ALL_ACCOUNTS = ""
 encode = msgspec.json.encode
 decode = msgspec.json.Decoder(Tally).decode
 

@@ -12,12 +12,12 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from tearsheet.performance.tally import Tally
+from tearsheet.performance.tally import ALL_ACCOUNTS, Tally
 from tearsheet.store.tables.account_states import AccountStates
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import in_booking_order, in_closing_order
-from tearsheet.store.tables.tallies import ALL_ACCOUNTS, TallyRules, decode, encode
+from tearsheet.store.tables.tallies import TallyRules, decode, encode
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 

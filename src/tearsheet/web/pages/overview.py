@@ -18,6 +18,7 @@ from tearsheet.app.analysis.curves import Curves
 from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.imports.result_sketch import sketch_results
 from tearsheet.app.judgement import Judge
+from tearsheet.export.plot import date_words
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.verdict import LimitView, Verdict, worst_state
 from tearsheet.sample import write_sample
@@ -32,7 +33,7 @@ from tearsheet.web.pages.calendar import month_content
 from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.brokers import broker_content
-from tearsheet.web.rendering.labels import day_label, incompleteness, link
+from tearsheet.web.rendering.labels import incompleteness, link
 from tearsheet.web.rendering.tiles import curves, day_ticks, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
@@ -180,7 +181,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
         "trades": trades.items,
         "trade_count": trades.total,
         "last_day": last_day,
-        "up_to": day_label(last_day),
+        "up_to": date_words(last_day),
         "accounts": accounts if len(accounts) > _MAX_CHIPS else (),
         "account_chips": accounts if 1 < len(accounts) <= _MAX_CHIPS else (),
         "filters": filters,

@@ -10,6 +10,7 @@ from tearsheet.app.alerts.evaluator import AlertFilter
 from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.judgement import Judge, Judged
+from tearsheet.export.plot import date_words
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.rules import AlertEvent
 from tearsheet.rules.verdict import worst_state
@@ -18,7 +19,7 @@ from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.frame import PageRoute, Pages
-from tearsheet.web.rendering.labels import day_label, incompleteness, link, short_window_label
+from tearsheet.web.rendering.labels import incompleteness, link, short_window_label
 from tearsheet.web.rendering.tiles import Sparkline, curves, recent_results, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
@@ -67,7 +68,7 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
     filters = {"account": scope.account, "currency": currency}
     day_filters = {"window": "daily", "start": day, **filters}
     return {
-        "title": "Today" if day == tracker.today else day_label(day),
+        "title": "Today" if day == tracker.today else date_words(day),
         "day": day,
         "is_today": day == tracker.today,
         "summary": judged.summary,

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 from msgspec import Struct
 
+from tearsheet.export.plot import date_words
 from tearsheet.performance.summary import PARTIAL_CODES, PartialReason, PerformanceSummary
 from tearsheet.rules import AlertEvent
 from tearsheet.rules.limit import limit_label
@@ -133,24 +133,19 @@ def verdict_reason(code: str, detail: str) -> Markup:
     return text + Markup(' <a href="{}">{}</a>').format(path, action)
 
 
-def day_label(day: date) -> str:
-    """Return a date with its weekday, for headings."""
-    return f"{day:%a} {day.day} {day:%b %Y}"
-
-
 def window_label(window: Window) -> str:
     """Return the name of a period: a day, a month, a quarter; else its dates."""
     start = window.start
     if window.last_trades is not None:
         return f"last {window.last_trades} trades"
     return {
-        "daily": day_label(start),
+        "daily": date_words(start),
         "weekly": f"week of {start.day} {start:%b %Y}",
         "monthly": f"{start:%B %Y}",
         "quarterly": f"Q{(start.month + 2) // 3} {start.year}",
         "yearly": f"{start.year}",
         "all": "everything",
-    }.get(window.kind, f"{day_label(start)} to {day_label(window.last_day)}")
+    }.get(window.kind, f"{date_words(start)} to {date_words(window.last_day)}")
 
 
 def short_window_label(window: Window) -> str:
