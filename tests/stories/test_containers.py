@@ -19,7 +19,7 @@ import compose_spec
 import pytest
 import yaml
 
-from benchmarks.running import Running, environment, free_port
+from benchmarks.running import Running, environment, eventually, free_port
 from tearsheet.settings import Settings
 from tests.support.place import TOP
 
@@ -157,10 +157,11 @@ def test_the_health_check_tells_a_living_server_from_a_dead_one(tmp_path: Path) 
 
 
 def test_process_one_ends_in_order_when_it_is_told_to(tmp_path: Path) -> None:
-    server = Running(tmp_path).start()
-    workers = server.workers
-    assert len(workers) == 2
-    assert server.stop(signal.SIGTERM) == 0
+    with Running(tmp_path) as server:
+        # the first worker answers while the second is still being started
+        assert eventually(lambda: len(server.workers) == 2, 30)
+        workers = server.workers
+        assert server.stop(signal.SIGTERM) == 0
     assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
 
 
