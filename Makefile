@@ -41,7 +41,7 @@ laws: setup  ## all examples of the laws of the core
 kernel: setup  ## the kernel against the book: random fills, mutants, sanitizers
 	$(RUN) python -m tests.columns.kernel_checks $(if $(QUICK),--quick)
 
-fuzz: setup  ## a million broken files, posts and settings; it goes on where it was stopped (tests/fuzz.py)
+fuzz: setup  ## three million broken files, posts and settings, each layout its share; it goes on where it was stopped (tests/fuzz.py)
 	$(RUN) python -m tests.fuzz $(if $(QUICK),--cases 3000,--state .fuzz.jsonl) $(FUZZ)
 
 ifdef QUICK

@@ -1,9 +1,10 @@
-"""Break real samples a million times: `python -m tests.fuzz [--cases N] [--processes N] [--seed N] [--state FILE]`.
+"""Break real samples three million times: `python -m tests.fuzz [--cases N] [--processes N] [--seed N] [--state FILE]`.
 
 Each case is a sample of a parser, broken by a generator that starts from seed, parser and number of the case, so that any
 one can be run again (`--only PARSER --first N --cases 1`). It fails on an exception that is not documented, on more
 than 2 s of CPU, on 200 MB. `--state` notes what has been run, and a later run with the same file goes on. Cases are
-counted by parser; statements also by sample. `--data FOLDER` takes more files as samples.
+counted by parser, and every sample of a statement is one, so that each layout has its share. `--data FOLDER` takes
+more files as samples of one parser.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from tearsheet.sources.config.fees import fees_in
 from tearsheet.sources.config.instruments import overrides_in
 from tearsheet.sources.config.limits import parse_limits
 from tearsheet.sources.config.targets import parse_targets
+from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.reports.broker_report import read_report
 from tearsheet.sources.trade_logs.trade_log import read_chunk
 from tests.sources.test_fuzz import FILES, INSTRUMENTS, ODD, OPTIONS, is_read_or_refused
@@ -45,7 +47,7 @@ from tests.support.workbooks import (
     write_xlsx,
 )
 
-CASES, LEAST, BLOCK = 1_000_000, 20_000, 250
+CASES, LEAST, BLOCK = 3_000_000, 20_000, 250
 CPU_S, MEMORY_KB = 2.0, 200 << 10
 #: After so much CPU a case is stopped.
 _HANG_S = 20
@@ -153,15 +155,43 @@ def _samples(*suffixes: str) -> list[Path]:
 MORE: list[Path] = []
 
 
-def _statement(*suffixes: str) -> Callable[[random.Random, Path], str]:
+def _statement(*files: Path) -> Callable[[random.Random, Path], str]:
     def run(chance: random.Random, folder: Path) -> str:
-        file = chance.choice(_samples(*suffixes))
+        file = chance.choice(files or MORE)
         path = folder / f"case{file.suffix}"
         path.write_bytes(mutate(_content(file), chance))
         is_read_or_refused(path)
         return file.name
 
     return run
+
+
+def _made(name: str) -> Callable[[random.Random, Path], str]:
+    """Return a parser's cases for a layout without a sample: its columns, with what such columns hold."""
+    columns = [column.replace("{zone}", "+00:00") for column in layouts()[name].needed]
+    cells = ["2026-11-20T14:30:00Z", "MESZ26", "Buy", "2.5"]
+    words = (("time", "date", "modified"), ("symbol", "instrument", "pair", "futures", "coin", "account"))
+    sides = ("side", "action", "type", "transaction", "operation", "kind")
+    row = [
+        next(
+            (cell for cell, named in zip(cells, (*words, sides), strict=False) if _names(one, named)),
+            cells[-1],
+        )
+        for one in columns
+    ]
+    content = "\n".join([",".join(columns), *(",".join(row) for _ in range(4))]).encode()
+
+    def run(chance: random.Random, folder: Path) -> str:
+        path = folder / "case.csv"
+        path.write_bytes(mutate(content, chance))
+        is_read_or_refused(path)
+        return name
+
+    return run
+
+
+def _names(column: str, words: tuple[str, ...]) -> bool:
+    return any(word in column.lower() for word in words)
 
 
 def _report(chance: random.Random, folder: Path) -> str:
@@ -283,11 +313,14 @@ def _yaml(kind: str, parse: Callable[[str, str], object]) -> Callable[[random.Ra
     return run
 
 
+#: The parser of `--data`.
+_MORE = "statements, more"
 PARSERS: dict[str, tuple[int, Callable[[random.Random, Path], str]]] = {
-    "statements, csv": (30, _statement(".csv", ".tsv", ".txt")),
-    "statements, json": (6, _statement(".json")),
-    "statements, html": (3, _statement(".htm", ".html")),
-    "statements, xml": (3, _statement(".xml")),
+    **{f"statement {file.name}": (1, _statement(file)) for file in FILES},
+    **{
+        f"statement {name}, made": (1, _made(name))
+        for name in sorted(layouts().keys() - {file.stem for file in FILES})
+    },
     "reports": (4, _report),
     "workbooks, xlsx": (2, _workbook(lambda path, rows: write_xlsx(path, rows), ".xlsx")),
     "workbooks, ods": (2, _workbook(lambda path, rows: write_ods(path, ods_rows(rows)), ".ods")),
@@ -364,10 +397,10 @@ def _peak_kb() -> int:
 
 
 def plan(cases: int, first: int = 0, only: str | None = None) -> dict[str, int]:
-    """Return how many cases each parser gets: by weight, and at least 20,000 of a million."""
+    """Return how many cases each parser gets: an equal part of up to 20,000, and of what is left by weight."""
     if only is not None:
         return {only: cases}
-    least = min(LEAST, cases // (len(PARSERS) * 2))
+    least = min(LEAST, cases // len(PARSERS))
     left, weights = cases - least * len(PARSERS), sum(weight for weight, _ in PARSERS.values())
     return {name: least + left * weight // weights for name, (weight, _) in PARSERS.items()}
 
@@ -389,7 +422,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first case of each parser")
-    parser.add_argument("--only", choices=PARSERS)
+    parser.add_argument("--only", choices=[*PARSERS, _MORE], metavar="PARSER")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no block after so long")
     parser.add_argument("--state", type=Path, help="file that notes what was run")
     parser.add_argument("--data", type=Path, action="append", default=[], help="folder of more samples")
@@ -401,6 +434,8 @@ def main() -> int:
         for file in sorted(folder.rglob("*"))
         if file.suffix.lower() in kinds and file.is_file() and 0 < file.stat().st_size < 200_000
     )
+    if MORE:
+        PARSERS[_MORE] = (30, _statement())
     found = list(_earlier(options))
     todo = _blocks(options, {(one.parser, one.first, one.number) for one in found})
     over = time.monotonic() + options.seconds
@@ -437,18 +472,18 @@ def _note(options: argparse.Namespace, block: Block) -> None:
 
 def _print(found: list[Block]) -> int:
     faults = [fault for block in found for fault in block.faults]
-    print(f"{'parser':<22}{'cases':>10}{'refused':>10}{'samples':>9}{'CPU s':>9}{'slowest':>9}{'faults':>8}")
+    print(f"{'parser':<42}{'cases':>10}{'refused':>10}{'samples':>9}{'CPU s':>9}{'slowest':>9}{'faults':>8}")
     for name in PARSERS:
         mine = [block for block in found if block.parser == name]
         samples: Counter[str] = sum((block.samples for block in mine), Counter())
         refused = samples.pop("refused", 0)
         print(
-            f"{name:<22}{sum(block.number for block in mine):>10,}{refused:>10,}{len(samples):>9,}"
+            f"{name:<42}{sum(block.number for block in mine):>10,}{refused:>10,}{len(samples):>9,}"
             f"{sum(block.cpu_s for block in mine):>9.1f}{max((block.slowest_s for block in mine), default=0):>9.2f}"
             f"{sum(len(block.faults) for block in mine):>8,}"
         )
     cases, cpu = sum(block.number for block in found), sum(block.cpu_s for block in found)
-    print(f"{'all':<22}{cases:>10,}{'':>19}{cpu:>9.1f}{'':>9}{len(faults):>8,}")
+    print(f"{'all':<42}{cases:>10,}{'':>19}{cpu:>9.1f}{'':>9}{len(faults):>8,}")
     for fault in faults[:40]:
         print(fault)
     return 1 if faults else 0

@@ -5,15 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fuzz import LEAST, PARSERS, plan, run_block
+from tearsheet.sources.layouts.catalogue import layouts
+from tests.fuzz import CASES, FILES, LEAST, PARSERS, plan, run_block
 from tests.support.place import TOP
 
 
-def test_a_million_cases_give_each_parser_twenty_thousand() -> None:
-    planned = plan(1_000_000)
+def test_each_sample_of_a_layout_and_each_parser_gets_twenty_thousand_cases() -> None:
+    planned = plan(CASES)
     assert planned.keys() == PARSERS.keys()
+    assert {f"statement {file.name}" for file in FILES} < planned.keys()
+    assert all(any(f"statement {name}" in parser for parser in planned) for name in layouts())
     assert min(planned.values()) >= LEAST == 20_000
-    assert sum(planned.values()) == 1_000_000
+    assert CASES - len(PARSERS) <= sum(planned.values()) <= CASES
 
 
 def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
