@@ -11,11 +11,19 @@ setup: .venv/.ready  ## make .venv with everything
 .uv/bin/uv:
 	python3 -m pip install --quiet --disable-pip-version-check --target .uv uv
 
-.venv/.ready: pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
+# the kernel is built by the system's compiler, or in a setup for development by zig, which comes with it
+KERNEL := src/tearsheet/columns/kernel.c
+.venv/.ready: pyproject.toml uv.lock $(KERNEL) | $(filter .uv/bin/uv,$(UV))
 	$(UV) sync --locked --quiet
+	@$(RUN) python -m tearsheet.columns.build
 	@touch $@
 
-demo: setup  ## make a sample, run the main job on it, show it in the dashboard (DEMO_SERVE=0: do not)
+.venv/.runs: pyproject.toml uv.lock $(KERNEL) | $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --locked --quiet --no-dev --inexact
+	@$(RUN) python -m tearsheet.columns.build
+	@touch $@
+
+demo: .venv/.runs  ## make a sample, run the main job on it, show it in the dashboard (DEMO_SERVE=0: do not)
 	$(RUN) tearsheet demo $(if $(filter 0,$(DEMO_SERVE)),,--serve)
 
 # bytecode is kept while tests run, also where a shell forbids it: rewriting asserts takes 10 s a process

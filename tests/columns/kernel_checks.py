@@ -16,7 +16,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from tearsheet.columns import native
-from tearsheet.columns.build import FLAGS, SOURCE, build, compiler
+from tearsheet.columns.build import FLAGS, SOURCE, build, compilers
 from tearsheet.columns.exact_lane import FoldRules
 from tearsheet.columns.fill_columns import FillColumns
 from tearsheet.columns.fold import Fold
@@ -127,8 +127,8 @@ def _survivors(folder: Path, every: int) -> list[str]:
 
 def _sanitized(folder: Path, fills: int) -> str:
     """Return what the sanitizers find; they come with gcc and clang, not with zig."""
-    command = compiler()
-    if command is None or "ziglang" in command:
+    command = next(iter(compilers()), ["ziglang"])
+    if "ziglang" in command:
         return ""
     flags = (*FLAGS, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
     library = build(folder, flags=flags)

@@ -1,10 +1,11 @@
-"""Builds the kernel with the C compiler that is there; `python -m tearsheet.columns.build` does it by hand.
+"""Builds the kernel with the C compiler that is there; `python -m tearsheet.columns.build` says what came of it.
 
 It imports nothing of the package, as the build of a wheel loads it by its path.
 """
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,13 +30,10 @@ def library_name(target: str = sys.platform) -> str:
     return "kernel" + next((suffix for name, suffix in _SUFFIXES.items() if name in target), ".so")
 
 
-def compiler() -> list[str] | None:
-    """Return the command of a C compiler: $CC, the system's, or zig's; None without any."""
-    named = os.environ.get("CC")
-    for name in (named, "cc", "gcc", "clang"):
-        if name and shutil.which(name):
-            return [name]
-    return zig()
+def compilers() -> list[list[str]]:
+    """Return the commands of the C compilers that are there: $CC, the system's, then zig's."""
+    named = [shlex.split(os.environ.get("CC", "")), ["cc"], ["gcc"], ["clang"], zig() or []]
+    return [command for command in named if command and shutil.which(command[0])]
 
 
 def zig() -> list[str] | None:
@@ -46,28 +44,46 @@ def zig() -> list[str] | None:
 def build(
     folder: Path, *, target: str | None = None, source: Path = SOURCE, flags: tuple[str, ...] = FLAGS
 ) -> Path | None:
-    """Build the kernel into a folder; None without a compiler. Raises CalledProcessError where it fails."""
-    command = zig() if target else compiler()
-    if command is None:
-        return None
+    """Build the kernel into a folder; None without a compiler. Raises CalledProcessError where each fails."""
+    commands = [zig() or []] if target else compilers()
     made = folder / library_name(target or sys.platform)
     # another process may be loading the library: it is replaced, never rewritten
     fresh = made.with_name(f".{made.name}.{os.getpid()}")
     extra = ["-target", target] if target else []
     extra += [] if made.suffix == ".dll" else ["-fPIC", "-fvisibility=hidden"]
     extra += [] if made.suffix == ".dylib" else ["-s"]
+    for command in filter(None, commands):
+        try:
+            subprocess.run(
+                [*command, *flags, *extra, "-o", str(fresh), str(source)], check=True, capture_output=True
+            )
+            fresh.replace(made)
+        except (subprocess.CalledProcessError, OSError):
+            # a compiler without the headers of C, say: the next may have its own, as zig has
+            if command == commands[-1]:
+                raise
+        else:
+            return made
+        finally:
+            for left in (fresh, fresh.with_suffix(".lib"), fresh.with_suffix(".pdb")):
+                left.unlink(missing_ok=True)
+    return None
+
+
+def main() -> str:
+    """Build the kernel beside its source unless it is newer, and return what folds take now."""
+    exact = "every fold takes the exact lane, with the same numbers"
+    made = SOURCE.with_name(library_name())
+    if made.exists() and made.stat().st_mtime >= SOURCE.stat().st_mtime:
+        return f"{made.name} is there: large imports fold in C"
     try:
-        subprocess.run(
-            [*command, *flags, *extra, "-o", str(fresh), str(source)], check=True, capture_output=True
-        )
-        fresh.replace(made)
-    finally:
-        for left in (fresh, fresh.with_suffix(".lib"), fresh.with_suffix(".pdb")):
-            left.unlink(missing_ok=True)
-    return made
+        if build(SOURCE.parent) is None:
+            return f"no C compiler: {exact}"
+    except (subprocess.CalledProcessError, OSError) as error:
+        words = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip() or str(error)
+        return f"{made.name} was not built: {exact}\n{words}"
+    return f"{made.name} is built: large imports fold in C"
 
 
 if __name__ == "__main__":
-    library = build(SOURCE.parent)
-    if library is None:
-        raise SystemExit("no C compiler: every fold takes the exact lane, with the same numbers")
+    print(main())  # noqa: T201 - the answer of a command
