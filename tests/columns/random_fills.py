@@ -13,7 +13,7 @@ from tearsheet.columns.exact_lane import FoldRules
 from tearsheet.columns.fill_columns import (
     BookedColumns,
     FillColumns,
-    Folded,
+    FoldOutput,
     PositionColumns,
     SessionTally,
     booked_columns,
@@ -148,7 +148,7 @@ def _order(fill: Fill) -> tuple[object, ...]:
     return to_micros(fill.time), fill.account, log_place(fill.rank), fill.symbol, fill.rank, fill.key
 
 
-def by_book(fills: list[Fill], rules: FoldRules = RULES) -> Folded:
+def by_book(fills: list[Fill], rules: FoldRules = RULES) -> FoldOutput:
     """Return what `Book` and `Tally` make of all fills at once."""
     book = Book()
     bookings = book.book_all(fills)
@@ -167,10 +167,12 @@ def by_book(fills: list[Fill], rules: FoldRules = RULES) -> Folded:
         last = max([one.time for one in booked] + [one.last_at for one in closed])
         tally = Tally.from_bookings(booked, closed, rules.breakeven_band, rules.breakeven_breaks_streak)
         tallies.append(SessionTally(*place, to_micros(last), tally))
-    return Folded(booked_columns(bookings), position_columns([*book.closed, *book.open_positions()]), tallies)
+    return FoldOutput(
+        booked_columns(bookings), position_columns([*book.closed, *book.open_positions()]), tallies
+    )
 
 
-def by_fold(fills: list[Fill], cuts: Random | None, rules: FoldRules = RULES) -> tuple[Folded, Fold]:
+def by_fold(fills: list[Fill], cuts: Random | None, rules: FoldRules = RULES) -> tuple[FoldOutput, Fold]:
     """Return what a fold makes of fills, as one batch or cut at random places."""
     fold, at, outputs = Fold(rules), 0, []
     while at < len(fills):
@@ -184,7 +186,7 @@ def by_fold(fills: list[Fill], cuts: Random | None, rules: FoldRules = RULES) ->
     positions = PositionColumns(
         *([x for out in outputs for x in out.positions[n]] for n in range(len(PositionColumns._fields)))
     )
-    return Folded(bookings, positions, [tally for out in outputs for tally in out.tallies]), fold
+    return FoldOutput(bookings, positions, [tally for out in outputs for tally in out.tallies]), fold
 
 
 def differences(fills: list[Fill], cuts: Random | None, rules: FoldRules = RULES) -> list[str]:
@@ -204,7 +206,7 @@ def differences(fills: list[Fill], cuts: Random | None, rules: FoldRules = RULES
     return found
 
 
-def rows(folded: Folded) -> tuple[list, list, dict]:
+def rows(folded: FoldOutput) -> tuple[list, list, dict]:
     """Return bookings in order, positions by id and tallies by place, to be compared."""
     positions = sorted(zip(*folded.positions, strict=True), key=lambda row: (row[0], row[7] or 0, row[8]))
     tallies = {(one.account, one.session, one.currency): (one.last_us, one.tally) for one in folded.tallies}

@@ -79,7 +79,7 @@ def latest_time(ledger: Ledger) -> datetime | None:
     return None if text is None else from_micros(int(text))
 
 
-def latest_heard(ledger: Ledger) -> datetime | None:
+def latest_stated_time(ledger: Ledger) -> datetime | None:
     """Return the latest time that was shown or at which an account was heard, by a clock that may have been ahead."""
     heard_us = ledger.queries.value("last_heard")
     heard = None if heard_us is None else from_micros(heard_us)

@@ -31,7 +31,7 @@ class KnownIdentity(Struct, frozen=True):
     by: str | None = None
 
 
-class _Noted(Struct, frozen=True):
+class _LedgerMark(Struct, frozen=True):
     """Note beside a SQLite file: its identity, and a revision that it has reached."""
 
     identity: str
@@ -54,13 +54,13 @@ class LedgerNotes:
                 return found
         return None
 
-    def beside(self) -> _Noted | None:
+    def mark(self) -> _LedgerMark | None:
         """Return the note beside the file."""
         if self._beside is None:
             return None
         try:
             identity, revision = self._beside.read_text("ascii").split()
-            return _Noted(identity, int(revision))
+            return _LedgerMark(identity, int(revision))
         except (OSError, ValueError):
             return None
 
@@ -72,7 +72,7 @@ class LedgerNotes:
                 return path
         return None
 
-    def save_beside(self, identity: str, revision: int) -> None:
+    def save_mark(self, identity: str, revision: int) -> None:
         """Save the note beside the file, by one write of a fixed length and without waiting for the disk."""
         if self._beside is None:
             return
@@ -83,7 +83,7 @@ class LedgerNotes:
             finally:
                 os.close(descriptor)
 
-    def remove_beside(self) -> None:
+    def remove_mark(self) -> None:
         """Remove the note beside the file."""
         if self._beside is not None:
             self._beside.unlink(missing_ok=True)
@@ -108,24 +108,24 @@ class KnownLedger:
 
     def noted_identity(self) -> str | None:
         """Return the identity that is noted for this place. Raises StoreError."""
-        outside, beside = self._notes.outside(), self._notes.beside()
-        return outside.identity if outside is not None else None if beside is None else beside.identity
+        outside, mark = self._notes.outside(), self._notes.mark()
+        return outside.identity if outside is not None else None if mark is None else mark.identity
 
     def noted_revision(self) -> int:
         """Return a revision that the ledger has reached, 0 if none is noted."""
-        beside = self._notes.beside()
-        return 0 if beside is None else beside.revision
+        mark = self._notes.mark()
+        return 0 if mark is None else mark.revision
 
     def open(self, hooks: TransactionHooks | None = None) -> Ledger:
         """Open the ledger; create it only if none is known at its place.
 
         Raises LedgerGoneError, OtherLedgerError, StoreError, SchemaError.
         """
-        outside, beside = self._notes.outside(), self._notes.beside()
+        outside, mark = self._notes.outside(), self._notes.mark()
         if self._known is not None and outside is not None and outside.decision != self._known.decision:
             self._known, self._revision = None, 0
-        expected = {note.identity for note in (self._known, outside, beside) if note is not None} - {""}
-        floor = max(self._revision, 0 if beside is None else beside.revision)
+        expected = {note.identity for note in (self._known, outside, mark) if note is not None} - {""}
+        floor = max(self._revision, 0 if mark is None else mark.revision)
         ledger = Ledger(self._place, hooks, create=not expected and self._may_create)
         try:
             # a file that is not the known ledger must not be written
@@ -137,7 +137,7 @@ class KnownLedger:
         except TearsheetError:
             ledger.close()
             raise
-        self._learn(identity, revision, outside, beside)
+        self._learn(identity, revision, outside, mark)
         return ledger
 
     def check(self, ledger: Ledger) -> str | None:
@@ -157,7 +157,7 @@ class KnownLedger:
         """
         decision = KnownIdentity("", os.urandom(8).hex(), by)
         with suppress(FileNotFoundError, NotADirectoryError):
-            self._notes.remove_beside()
+            self._notes.remove_mark()
         if self._notes.save(decision) is None:
             raise StoreError(
                 f"the decision on {self._name} cannot be noted", "let the folder of the settings be written"
@@ -167,19 +167,19 @@ class KnownLedger:
             return ledger.identity
 
     def _learn(
-        self, identity: str, revision: int, outside: KnownIdentity | None, beside: _Noted | None
+        self, identity: str, revision: int, outside: KnownIdentity | None, mark: _LedgerMark | None
     ) -> None:
         known = KnownIdentity(identity, *(() if outside is None else (outside.decision, outside.by)))
         self._known, self._revision = known, max(self._revision, revision)
         if identity and outside != known:
             self._notes.save(known)
-        if identity and (beside is None or beside.revision < revision):
-            self._notes.save_beside(identity, revision)
+        if identity and (mark is None or mark.revision < revision):
+            self._notes.save_mark(identity, revision)
 
     def note_revision(self, revision: int) -> None:
         """Note a revision that was committed."""
         self._revision = max(self._revision, revision)
-        self._notes.save_beside(self.identity or "", revision)
+        self._notes.save_mark(self.identity or "", revision)
 
     def _reject_other(self, expected: set[str], identity: str) -> None:
         if expected - {identity}:

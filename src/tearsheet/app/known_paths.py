@@ -12,7 +12,7 @@ from tearsheet.store.tables.ledger import Ledger
 
 #: Settings whose path has to exist if it is stated.
 _KEYS = ("log_dir", "targets_file", "instruments_file", "layouts_dir")
-_SEEN = "seen_paths"
+_PATHS = "seen_paths"
 _LOCK_TIMEOUT_S = 1.0
 
 
@@ -21,10 +21,10 @@ def note_paths(ledger: Ledger, settings: Settings) -> None:
 
     Raises MissingSourceError for a path that is stated, does not exist, and never did for this ledger.
     """
-    seen, new = _seen(ledger), False
+    paths, new = _known_paths(ledger), False
     for key in _KEYS:
         path: Path = getattr(settings, key)
-        known = seen.setdefault(key, [])
+        known = paths.setdefault(key, [])
         if str(path) in known:
             continue
         if path.exists():
@@ -33,13 +33,13 @@ def note_paths(ledger: Ledger, settings: Settings) -> None:
         elif settings.origin is not None and key in settings.stated:
             raise MissingSourceError(*_never_there(settings, key, path), (key,))
     if new:
-        _save(ledger, seen)
+        _save(ledger, paths)
 
 
 def note_folders(ledger: Ledger, folders: Sequence[Path]) -> None:
     """Note the folders of dropped statements. Raises MissingSourceError for one that never existed."""
-    seen = _seen(ledger)
-    known = seen.setdefault("statements", [])
+    paths = _known_paths(ledger)
+    known = paths.setdefault("statements", [])
     for folder in folders:
         if not folder.is_dir() and str(folder) not in known:
             raise MissingSourceError(
@@ -48,17 +48,17 @@ def note_folders(ledger: Ledger, folders: Sequence[Path]) -> None:
     new = [str(folder) for folder in folders if str(folder) not in known]
     if new:
         known += new
-        _save(ledger, seen)
+        _save(ledger, paths)
 
 
-def _seen(ledger: Ledger) -> dict[str, list[str]]:
-    return json.decode(ledger.get(_SEEN) or "{}", type=dict[str, list[str]])
+def _known_paths(ledger: Ledger) -> dict[str, list[str]]:
+    return json.decode(ledger.get(_PATHS) or "{}", type=dict[str, list[str]])
 
 
-def _save(ledger: Ledger, seen: dict[str, list[str]]) -> None:
+def _save(ledger: Ledger, paths: dict[str, list[str]]) -> None:
     if not ledger.read_only:
         with suppress(StoreError), ledger.lock_timeout(_LOCK_TIMEOUT_S), ledger.writing():
-            ledger.put(_SEEN, json.encode(seen).decode())
+            ledger.put(_PATHS, json.encode(paths).decode())
 
 
 def _never_there(settings: Settings, key: str, path: Path) -> tuple[str, str]:

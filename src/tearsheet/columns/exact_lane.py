@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tearsheet.columns.fill_columns import (
     FillColumns,
-    Folded,
+    FoldOutput,
     SessionTally,
     booked_columns,
     check_order,
@@ -49,7 +49,7 @@ class ExactLane:
         self._tallies = {(one.account, one.currency): one for one in start.tallies}
         self._session = start.tallies[0].session if start.tallies else None
 
-    def add(self, columns: FillColumns) -> Folded:
+    def add(self, columns: FillColumns) -> FoldOutput:
         """Fold fills that come after all before. Raises UsageError where one does not come after the one before it."""
         check_order(columns)
         over: list[SessionTally] = []
@@ -65,11 +65,13 @@ class ExactLane:
             self._count(session, booked, self._settled(ended))
             bookings += booked
             closed += ended
-        return Folded(booked_columns(bookings), position_columns(closed), over)
+        return FoldOutput(booked_columns(bookings), position_columns(closed), over)
 
-    def finish(self) -> Folded:
+    def finish(self) -> FoldOutput:
         """Return what is open, and the last session."""
-        return Folded(booked_columns([]), position_columns(self._book.open_positions()), self.end_session())
+        return FoldOutput(
+            booked_columns([]), position_columns(self._book.open_positions()), self.end_session()
+        )
 
     def end_session(self) -> list[SessionTally]:
         """Return the tallies of the session that is over."""

@@ -127,7 +127,7 @@ class SessionTally(NamedTuple):
     tally: Tally
 
 
-class Folded(NamedTuple):
+class FoldOutput(NamedTuple):
     """What a batch of fills came to; the tallies are those of sessions that are over."""
 
     bookings: BookedColumns
@@ -150,9 +150,9 @@ def positions_from_columns(columns: PositionColumns) -> list[Position]:
     return [_position(*row) for row in zip(*columns, strict=True)]
 
 
-def empty_fold() -> Folded:
+def empty_fold() -> FoldOutput:
     """Return what no fills come to."""
-    return Folded(booked_columns([]), position_columns([]), [])
+    return FoldOutput(booked_columns([]), position_columns([]), [])
 
 
 def _columns(rows: Iterable[tuple[object, ...]], count: int) -> list[list[Any]]:

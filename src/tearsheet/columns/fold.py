@@ -7,7 +7,7 @@ from tearsheet.columns.exact_lane import ExactLane, FoldRules, OpenBooks
 from tearsheet.columns.fill_columns import (
     FillColumns,
     FillPlace,
-    Folded,
+    FoldOutput,
     empty_fold,
     fill_place,
     out_of_order,
@@ -35,7 +35,7 @@ class Fold:
         """Return whether the fold takes the exact lane."""
         return isinstance(self._lane, ExactLane)
 
-    def add(self, columns: FillColumns) -> Folded:
+    def add(self, columns: FillColumns) -> FoldOutput:
         """Fold a batch; the positions are those that closed. Raises UsageError where the order is broken."""
         if not columns.key:
             return empty_fold()
@@ -50,6 +50,6 @@ class Fold:
         self._last = fill_place(columns, -1)
         return folded
 
-    def finish(self) -> Folded:
+    def finish(self) -> FoldOutput:
         """Return the open positions and the tallies of the last session."""
         return self._lane.finish()

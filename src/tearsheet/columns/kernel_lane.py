@@ -13,7 +13,7 @@ from tearsheet.columns.exact_lane import ExactLane, FoldRules, OpenBooks
 from tearsheet.columns.fill_columns import (
     BookedColumns,
     FillColumns,
-    Folded,
+    FoldOutput,
     PositionColumns,
     SessionTally,
     empty_fold,
@@ -73,7 +73,7 @@ class _Kinds(dict[tuple[str, int | None, str | None], int]):
         return kind
 
 
-class _Carried(NamedTuple):
+class _StreamMemory(NamedTuple):
     """What an open position keeps of the fills of earlier batches."""
 
     strategy: str | None
@@ -98,7 +98,7 @@ class KernelLane:
         self._positions, self._tallies = bytearray(), bytearray()
         self._waiting, self._waiting_count = bytearray(8 * k.MOST_WAITING * k.POSITION_CELLS), 0
         self._session: date | None = None
-        self._carried: dict[int, _Carried] = {}
+        self._carried: dict[int, _StreamMemory] = {}
         self._falls: _Falls = defaultdict(list)
 
     def _new_account(self, name: str) -> None:
@@ -115,7 +115,7 @@ class KernelLane:
         self._purse_names.append(purse)
         self._tallies.extend(bytes(8 * k.TALLY_CELLS))
 
-    def add(self, columns: FillColumns) -> Folded | None:
+    def add(self, columns: FillColumns) -> FoldOutput | None:
         """Fold a batch; None, and nothing has changed, where it needs the exact lane.
 
         Raises UsageError where a fill does not come after the one before it.
@@ -137,11 +137,11 @@ class KernelLane:
         self._waiting_count = books.waiting_count
         self._session = batch.days[room.output.session]
         positions = self._closed(columns, room.rows("position", k.POSITION_CELLS, self._scales))
-        folded = Folded(self._bookings(columns, room), positions, self._over(room))
+        folded = FoldOutput(self._bookings(columns, room), positions, self._over(room))
         self._carry(columns, room)
         return folded
 
-    def finish(self) -> Folded:
+    def finish(self) -> FoldOutput:
         """Return the open positions and the tallies of the last session."""
         if self._session is None:
             return empty_fold()
@@ -152,7 +152,7 @@ class KernelLane:
             self._tallies, self._waiting = kept  # some of what waited may be counted already
             return ExactLane(self._rules, self.open_books()).finish()
         self._waiting_count = 0
-        return Folded(empty_fold().bookings, self._open(), self._over(room))
+        return FoldOutput(empty_fold().bookings, self._open(), self._over(room))
 
     def open_books(self) -> OpenBooks:
         """Return what the exact lane goes on with."""
@@ -218,7 +218,7 @@ class KernelLane:
         touched = memoryview(room.touched).cast("q")[: 3 * room.output.touched_count].tolist()
         for stream, first, last in zip(touched[::3], touched[1::3], touched[2::3], strict=True):
             strategy = self._carried[stream].strategy if first < 0 else columns.strategy[first]
-            self._carried[stream] = _Carried(strategy, columns.key[last])
+            self._carried[stream] = _StreamMemory(strategy, columns.key[last])
 
     # ---- from the kernel
 

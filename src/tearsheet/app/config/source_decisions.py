@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from, ledger_name
-from tearsheet.app.clock_watch import CLOCK, CLOCK_BACK, latest_heard, set_back
+from tearsheet.app.clock_watch import CLOCK, CLOCK_BACK, latest_stated_time, set_back
 from tearsheet.app.config.settings_audit import AuditEntry, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.lost_logs import GONE, LOGS
@@ -109,7 +109,7 @@ def doubts(context: LedgerContext) -> list[Doubt]:
 
 def _clock_doubt(context: LedgerContext) -> list[Doubt]:
     """Return the doubt about a clock that was set back."""
-    latest, now = latest_heard(context.ledger), context.now
+    latest, now = latest_stated_time(context.ledger), context.now
     if latest is None or not is_ahead(latest, now):
         return []
     detail = f"the clock stands before {latest.isoformat(timespec='seconds')}, which has passed"

@@ -101,7 +101,7 @@ def _replace(settings: Settings, path: Path) -> tuple[Path, list[SalvagedTable]]
         with ledger.writing():
             tables = salvage_tables(path, ledger.connection, _MADE)
             if any(table.name in _LOGS and not table.complete for table in tables):
-                _read_logs_anew(ledger)
+                _reread_logs(ledger)
             if identity:
                 ledger.put("identity", identity)
             ledger.put("revision", str(max(ledger.revision, revision)))
@@ -116,7 +116,7 @@ def _replace(settings: Settings, path: Path) -> tuple[Path, list[SalvagedTable]]
     return kept_as, tables
 
 
-def _read_logs_anew(ledger: Ledger) -> None:
+def _reread_logs(ledger: Ledger) -> None:
     """Remove what was read of logs, which the next sync reads again from their files."""
     for statement in (
         "DELETE FROM record WHERE id >> 32 NOT IN (SELECT id FROM source WHERE kind = 'import')",

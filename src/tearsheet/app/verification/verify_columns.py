@@ -12,7 +12,7 @@ from tearsheet.columns.exact_lane import FoldRules
 from tearsheet.columns.fill_columns import (
     BookedColumns,
     FillColumns,
-    Folded,
+    FoldOutput,
     PositionColumns,
     SessionTally,
     positions_from_columns,
@@ -89,7 +89,7 @@ class _Comparison:
         self._closed = ledger.connection.stream(_CLOSED)
         self.counts = {"position": 0, "booking": 0, "log_stream": 0, "gap": 0, "tally": 0}
 
-    def has_equal(self, folded: Folded) -> bool:
+    def has_equal(self, folded: FoldOutput) -> bool:
         """Return whether the next stored rows are those of a batch."""
         bookings, positions = _booking_columns(folded.bookings), _position_columns(folded.positions)
         self.counts["booking"] += len(bookings[0])
@@ -98,7 +98,7 @@ class _Comparison:
         is_equal = is_equal and _are_equal(_POSITION_NAMES, positions, self._closed)
         return is_equal and all(map(self._has_tally, folded.tallies))
 
-    def has_equal_end(self, folded: Folded) -> bool:
+    def has_equal_end(self, folded: FoldOutput) -> bool:
         """Return whether the stored rows end with the open positions and the tallies of the last session."""
         if next(self._bookings, None) is not None or next(self._closed, None) is not None:
             return False

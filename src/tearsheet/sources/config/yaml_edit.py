@@ -125,7 +125,7 @@ def _set(content: Any, path: Path, value: Value) -> None:
 
 
 def _put(content: Any, key: str, value: Any) -> Any:
-    tail = "" if key in content else _take_tail(content)
+    tail = "" if key in content else _cut_tail(content)
     content[key if key in content else _node(key)] = value
     if tail:
         content.ca.items[key] = [None, None, _tail_token(tail), None]
@@ -136,7 +136,7 @@ def _set_items(items: Any, values: Sequence[Any]) -> None:
     """Change a list in its own style; comments of items that stay are kept."""
     for place, value in enumerate(values):
         if place >= len(items):
-            tail = _take_tail(items)
+            tail = _cut_tail(items)
             items.append(_node(value))
             if tail:
                 items.ca.items[place] = [_tail_token(tail), None, None, None]
@@ -146,7 +146,7 @@ def _set_items(items: Any, values: Sequence[Any]) -> None:
         del items[len(items) - 1]  # -1 would leave its comment
 
 
-def _take_tail(content: Any) -> str:
+def _cut_tail(content: Any) -> str:
     """Remove and return the comments below the last value of a block, which belong to what follows."""
     if not isinstance(content, CommentedMap | CommentedSeq) or not content or content.fa.flow_style():
         return ""
@@ -154,7 +154,7 @@ def _take_tail(content: Any) -> str:
     last = len(content) - 1 if is_list else list(content)[-1]
     value, slot = content[last], 0 if is_list else 2
     if isinstance(value, CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
-        return _take_tail(value)
+        return _cut_tail(value)
     tokens = content.ca.items.get(last)
     token = tokens[slot] if tokens else None
     if token is None:

@@ -89,7 +89,7 @@ def _records(trade: _Trade) -> Iterator[_Record]:
         order["trade"] = name
         order["id"] = order["id"] or (f"{name}:{number}" if name else "")
     is_closed = _is_closed(trade)
-    _take_fees_from_coins(trade, orders, is_closed=is_closed)
+    _deduct_coin_fees(trade, orders, is_closed=is_closed)
     yield from orders
     filled = [order for order in orders if order["status"] == "filled"]
     if is_closed and filled:
@@ -140,7 +140,7 @@ def _entry_and_exit(trade: _Trade) -> Iterator[dict[str, Any]]:
         }
 
 
-def _take_fees_from_coins(trade: _Trade, orders: Sequence[_Record], *, is_closed: bool) -> None:
+def _deduct_coin_fees(trade: _Trade, orders: Sequence[_Record], *, is_closed: bool) -> None:
     """Take fees in the coin that was bought from the coins; their worth at the order's price is the fee."""
     entries = [order for order in orders if order["is_entry"] and order["status"] == "filled"]
     if _is_true(trade.get("is_short")) or not entries:

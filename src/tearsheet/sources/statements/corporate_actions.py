@@ -242,12 +242,12 @@ def _merger(group: Sequence[ShareMove]) -> list[RawEvent]:
     missing = "the cash or the shares that came" if sides.old is not None else "the shares that went"
     raise _refused(
         group,
-        f"{missing} have no row in the file{_told(cash)}",
+        f"{missing} have no row in the file{_cash_words(cash)}",
         f"export a period that holds all of its rows, or {_STATE_IT}",
     )
 
 
-def _told(cash: Decimal) -> str:
+def _cash_words(cash: Decimal) -> str:
     return f"; it pays {to_plain_string(cash)}" if cash else ""
 
 

@@ -117,7 +117,7 @@ class _Named(Struct, frozen=True):
     account: str | None = None
 
 
-class _NamedInstruments(Struct, frozen=True):
+class _InstrumentList(Struct, frozen=True):
     """What the kept instruments file names: symbols and roots, and the accounts of its fees."""
 
     overrides: dict[str, object] = {}
@@ -149,7 +149,7 @@ class DoubtTable:
     def _needs_instruments(self, account: str) -> bool:
         """Return whether the kept instruments name something that an account trades, or its fees."""
         text = self._queries.value("get_meta", (INSTRUMENTS,)) or "{}"
-        kept = json.decode(text, type=_NamedInstruments)
+        kept = json.decode(text, type=_InstrumentList)
         if any(rule.account in (None, account) for rule in kept.fees):
             return True
         symbols = self._queries.values("symbols_of_account", (account, account))

@@ -32,7 +32,7 @@ def held_line(stored: StoredRecord, now: datetime) -> Rejection:
 def conflicting_order(superseded: StoredRecord, valid: StoredRecord) -> Rejection:
     """Return what is said of a line whose order id is used again on the same day, with another time."""
     record = superseded.to_record()
-    return _said_of(
+    return _record_rejection(
         superseded,
         record,
         "conflicting_order",
@@ -44,7 +44,7 @@ def conflicting_order(superseded: StoredRecord, valid: StoredRecord) -> Rejectio
 
 def unknown_instrument(stored: StoredRecord, record: TradeRecord, unknown: UnknownInstrument) -> Rejection:
     """Return the rejection of an execution in an unknown instrument."""
-    said = _said_of(stored, record, unknown.code, unknown.reason, unknown.hint)
+    said = _record_rejection(stored, record, unknown.code, unknown.reason, unknown.hint)
     return replace(said, since=record.timestamp, until=record.timestamp)
 
 
@@ -57,22 +57,30 @@ def contradiction(stored: StoredRecord, record: TradeRecord) -> Rejection | None
     leaving = record.exit_timestamp
     if leaving is not None and leaving < record.timestamp and record.timestamp - leaving > CLOCK_TOLERANCE:
         reason = f"the exit {leaving.isoformat()} is before the entry {record.timestamp.isoformat()}"
-        return _said_of(stored, record, "contradiction", f"{reason}; the exit counts", "correct the line")
+        return _record_rejection(
+            stored, record, "contradiction", f"{reason}; the exit counts", "correct the line"
+        )
     if net is not None and gross is not None and commission is not None:
         # by methods of the context, for each line of a log passes here, and to enter it takes as long as all of them
         excess = EXACT.subtract(EXACT.subtract(gross, commission), net)
         slippage = record.slippage or ZERO
         if EXACT.abs(excess) > _CENT and EXACT.abs(EXACT.subtract(excess, slippage)) > _CENT:
             reason = f"net_profit_loss {net} is not profit_loss {gross} − commission {commission}"
-            return _said_of(stored, record, "contradiction", f"{reason}; {net} counts", "correct the line")
+            return _record_rejection(
+                stored, record, "contradiction", f"{reason}; {net} counts", "correct the line"
+            )
     result = net if net is not None else EXACT.subtract(gross or ZERO, commission or ZERO)
     if (record.outcome == "win" and result < 0) or (record.outcome == "loss" and result > 0):
         reason = f"the outcome is {record.outcome}, and the net result {result}; the result counts"
-        return _said_of(stored, record, "wrong_outcome", reason, "correct the bot; no number depends on it")
+        return _record_rejection(
+            stored, record, "wrong_outcome", reason, "correct the bot; no number depends on it"
+        )
     return None
 
 
-def _said_of(stored: StoredRecord, record: TradeRecord, code: str, reason: str, hint: str) -> Rejection:
+def _record_rejection(
+    stored: StoredRecord, record: TradeRecord, code: str, reason: str, hint: str
+) -> Rejection:
     times = (record.timestamp, record.result_time)
     return Rejection(
         file=stored.file,

@@ -42,7 +42,7 @@ _TARGET = parameters.percent_of("target", "A value to compare with, a fraction o
 _TRADES = parameters.number_of("trades", "How many closed positions a point is of.", 10_000, 50)
 
 
-class Asked(Struct, frozen=True):
+class PictureQuery(Struct, frozen=True):
     """What a picture is asked of: selection, size, language and its own parameters."""
 
     tracker: PerformanceTracker
@@ -59,7 +59,7 @@ class Asked(Struct, frozen=True):
 
 
 #: Draws a picture; None if there is nothing to draw.
-Draw = Callable[[Asked], Picture | None]
+Draw = Callable[[PictureQuery], Picture | None]
 
 
 def add_pictures(pages: Pages) -> None:
@@ -82,7 +82,7 @@ def _view(pages: Pages, draw: Draw, own: tuple[Any, ...]) -> Callable[..., Respo
         with pages.app_context.query() as query:
             selection = selection_from_link(query.tracker, link_parameters(**values))
             locale = preferred_locale(tag for tag, _ in request.accept_languages)
-            picture = draw(Asked(query.tracker, selection, (width, height), locale, chosen))
+            picture = draw(PictureQuery(query.tracker, selection, (width, height), locale, chosen))
             return pages.render("picture.html", picture=picture, found=_found(picture))
 
     return view
@@ -104,7 +104,7 @@ def _found(picture: Picture | None) -> Markup:
     return Markup(json_line(found).decode().replace("<", "\\u003c"))
 
 
-def _curve(asked: Asked) -> Picture | None:
+def _curve(asked: PictureQuery) -> Picture | None:
     values, tracker, selection = asked.values, asked.tracker, asked.selection
     start, end = values["zoom_start"], values["zoom_end"]
     curve = _zoomed(Curves(tracker), selection, start, end)
@@ -142,18 +142,18 @@ def _history(tracker: PerformanceTracker, selection: Selection) -> Sequence[Dail
     return days if len(days) > 1 else ()
 
 
-def _days(asked: Asked) -> Picture | None:
+def _days(asked: PictureQuery) -> Picture | None:
     days = Charts(asked.tracker).daily_curve(asked.selection)
     return columns_picture(days, asked.words, *asked.size) if days else None
 
 
-def _distribution(asked: Asked) -> Picture | None:
+def _distribution(asked: PictureQuery) -> Picture | None:
     of: Literal["net", "r"] = asked.values["of"]
     found = Charts(asked.tracker).distribution(asked.selection, of)
     return distribution_chart(found, of, asked.locale, asked.words, asked.size) if found.n else None
 
 
-def _comparison(asked: Asked) -> Picture | None:
+def _comparison(asked: PictureQuery) -> Picture | None:
     charts = Charts(asked.tracker)
     other = comparison_selection(charts, asked.selection, asked.values)
     names = [f"{window_label(one.window)}, {one.scope.label}" for one in (asked.selection, other)]
@@ -165,7 +165,7 @@ def _comparison(asked: Asked) -> Picture | None:
     return two_curves_picture(list(zip(names, days, strict=True)), asked.words, *asked.size)
 
 
-def _rolling(asked: Asked) -> Picture | None:
+def _rolling(asked: PictureQuery) -> Picture | None:
     values = asked.values
     drawn = Charts(asked.tracker).rolling(asked.selection, values["trades"])
     if len(drawn) < 2:

@@ -46,7 +46,7 @@ _USUAL_ACCOUNT = "Main"
 _OWN_TITLES = ("Your mapping", "Generic fills (CSV)", "Generic events (CSV)", "Trade log (JSON Lines)")
 
 
-def _came_as_seen(result: UploadResult, seen: UploadResult) -> bool:
+def _equals_preview(result: UploadResult, seen: UploadResult) -> bool:
     """Return whether an import brought what its preview said, and not less, as where it was imported meanwhile."""
     counts = [
         [None if one.report is None else (one.report.new, one.report.repeated) for one in side.files]
@@ -85,7 +85,7 @@ class UploadThread:
                     upload, seen = self._uploads.get(upload.id), self._uploads.result(upload.id)
                     self._uploads.clear_result(upload.id)
                     result = self._result(upload, action)
-                    if action == "keep" and seen is not None and _came_as_seen(result, seen):
+                    if action == "keep" and seen is not None and _equals_preview(result, seen):
                         result = replace(
                             result,
                             days=seen.days,
