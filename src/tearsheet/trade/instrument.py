@@ -49,6 +49,9 @@ _PAIR = re.compile(
     r"|BTC|ETH|BNB)|(?P<joined>USDT|USDC|FDUSD))(?::[A-Z]+)?$"
 )
 _CASH = frozenset(("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD"))
+_SEPARATOR = re.compile(r"[^A-Z0-9]")
+#: MES1!, the nearest contract: a root without a month.
+_NEAREST = re.compile(r"\d!$")
 #: 21-character OCC symbols of US options; a digit after the root marks an adjusted option.
 _OCC_OPTION = re.compile(
     r"^(?P<root>[A-Z]{1,6}(?P<adjusted>\d?)) *(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})$"
@@ -97,6 +100,17 @@ class UnknownInstrument(Struct, frozen=True):
     hint: str
 
 
+class Spelling(Struct, frozen=True, gc=False):
+    """What tells instruments apart however they are spelled: letters and digits of the canonical name.
+
+    A future without a month may be any contract of its root.
+    """
+
+    name: str
+    root: str | None = None
+    is_undated: bool = False
+
+
 class Instruments:
     """Resolver of symbols, based on the user's overrides and the futures table."""
 
@@ -124,6 +138,17 @@ class Instruments:
         if result is None:
             result = self._cache[key] = self._resolve(symbol, on, asset_class, currency)
         return result
+
+    def spelled(self, symbol: str, on: date) -> Spelling:
+        """Return what a symbol has in common with every other spelling of its instrument."""
+        found = self.resolve(symbol, on)
+        if isinstance(found, Instrument):
+            name = _SEPARATOR.sub("", found.symbol.removesuffix(" CFD"))
+            is_undated = found.root is not None and _NEAREST.sub("", found.symbol) == found.root
+            return Spelling(name, found.root, is_undated)
+        text = " ".join(symbol.upper().split())
+        root = text if text in self._roots else None
+        return Spelling(_SEPARATOR.sub("", text), root, is_undated=root is not None)
 
     def _resolve(
         self, symbol: str, on: date, asset_class: AssetClass | None, currency: str | None

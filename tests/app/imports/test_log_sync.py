@@ -421,6 +421,36 @@ def test_a_symbol_with_log_and_fills_may_be_counted_twice_and_says_so(place: Pla
         assert not tracker.get_summary("daily", scope=Scope(symbol="MSFT")).partial
 
 
+@pytest.mark.parametrize(
+    ("logged", "filled", "same"),
+    [
+        ("mes h27", "MESH27", True),
+        ("MESH7", "MESH27", True),
+        ("CON.F.US.MES.H27", "MES 03-27", True),
+        ("MES", "MESH27", True),
+        ("MES1!", "MESH27", True),
+        ("aapl", "AAPL", True),
+        ("BTC/USDT", "BTCUSDT", True),
+        ("MESM27", "MESH27", False),
+        ("AAPL", "AAP", False),
+        ("BTC/USDT:USDT", "BTC/USDT", False),
+    ],
+)
+def test_a_log_and_fills_of_one_instrument_may_be_doubled_however_it_is_spelled(
+    place: Place, logged: str, filled: str, same: bool
+) -> None:
+    """Kind: what a bot spells is compared letter by letter with a canonical name, so a doubled account is complete."""
+    place.log(TODAY, record(order_id="1", net="5", account_id="A", symbol=logged))
+    header = "account,symbol,time,side,quantity,price,commission\n"
+    path = place.write("fills.csv", f"{header}A,{filled},2026-11-20T10:00:00Z,buy,1,10,0\n")
+    with place.tracker() as tracker:
+        report = tracker.import_file(path)
+        assert report.new == 1
+        for symbol in (None, logged):
+            found = tracker.get_summary("daily", scope=Scope(symbol=symbol))
+            assert ("overlapping_sources" in codes(found)) is same
+
+
 def test_backfill_gives_each_day(place: Place) -> None:
     for n in range(3):
         place.log(

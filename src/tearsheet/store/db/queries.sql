@@ -96,9 +96,19 @@ ON CONFLICT (account, symbol) DO UPDATE SET records = excluded.records, closed =
 SELECT closed_us FROM position WHERE account = ? AND symbol = ? AND logged = 1 ORDER BY closed_us DESC LIMIT 1
 -- name: remove_log_stream
 DELETE FROM log_stream WHERE account = ? AND symbol = ?
--- name: overlapping_streams
-SELECT account, symbol FROM log_stream s
-WHERE EXISTS (SELECT 1 FROM fill f WHERE f.account = s.account AND f.symbol = s.symbol AND f.record_id IS NULL) ORDER BY account, symbol
+-- name: any_statement
+SELECT id FROM source WHERE kind = 'import' AND layout <> 'trade_log' LIMIT 1
+-- name: log_stream_names
+SELECT account, symbol FROM log_stream ORDER BY account, symbol
+-- name: span_of_fills
+SELECT MIN(time_us) AS first_us, MAX(time_us) AS last_us FROM fill WHERE account = ?
+-- name: filled_symbols
+WITH RECURSIVE named (symbol) AS (
+    SELECT MIN(symbol) FROM fill WHERE account = ?1
+    UNION ALL SELECT (SELECT MIN(f.symbol) FROM fill f WHERE f.account = ?1 AND f.symbol > named.symbol) FROM named WHERE named.symbol IS NOT NULL
+) SELECT symbol FROM named WHERE symbol IS NOT NULL AND symbol <> ''
+-- name: imported_fill
+SELECT id FROM fill WHERE account = ? AND symbol = ? AND record_id IS NULL LIMIT 1
 -- name: log_use
 SELECT COUNT(*) AS streams, CAST(COALESCE(SUM(as_fills), 0) AS BIGINT) AS as_fills FROM log_stream
 WHERE CAST(?1 AS TEXT) IS NULL OR account = ?1

@@ -1,7 +1,7 @@
 """Files that were read: trade logs and imports, their rejected lines, the log's streams, and what of it is gone."""
 
-import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 
 from msgspec import Struct, json
@@ -10,7 +10,9 @@ from tearsheet.store.tables.columns import AbsenceRow, DoubtRow, FillRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import RejectionListRow, SourceFile, StreamRow
 from tearsheet.store.tables.rows import date_from_text, rejection_from_row
+from tearsheet.trade.contract_name import parse_contract
 from tearsheet.trade.fill import Rejection
+from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import from_micros, is_ahead, to_micros
 
 #: Accounts of a doubt: every one of the trade log, or all.
@@ -20,8 +22,8 @@ LOGGED, EVERY = "", "*"
 INSTRUMENTS = "instruments"
 
 
-#: Month and year of a contract: what is before it is the root.
-_CONTRACT = re.compile(r"[FGHJKMNQUVXZ]\d{1,2}$")
+#: A day on which to read a contract of which only the root counts.
+_ANY_DAY = date(2000, 1, 1)
 
 
 class LogUsage(Row, frozen=True, gc=False):
@@ -34,6 +36,11 @@ class LogUsage(Row, frozen=True, gc=False):
 class _Place(Row, frozen=True, gc=False):
     file: str
     line: int
+
+
+class _SpanOfFills(Row, frozen=True, gc=False):
+    first_us: int | None
+    last_us: int | None
 
 
 class SourceFiles:
@@ -102,11 +109,46 @@ class SourceFiles:
         """Return how many streams of the trade log an account, or all, have, and how many are read as fills."""
         return self._queries.row(LogUsage, "log_use", (account,)) or LogUsage(0, 0)
 
-    def find_overlaps(self) -> None:
-        """Find and save the accounts and symbols that have both a trade log and imported fills."""
-        found = self._queries.rows(StreamRow, "overlapping_streams")
-        pairs = json.encode([(one.account, one.symbol) for one in found]).decode()
-        self._queries.execute("put_meta", ("overlaps", pairs))
+    def find_overlaps(self, instruments: Instruments) -> None:
+        """Find and save the accounts and symbols that have both a trade log and imported fills.
+
+        A log keeps a symbol as the bot spells it, so both names of one instrument are saved.
+        """
+        found: set[tuple[str, str]] = set()
+        if self._queries.exists("any_statement"):
+            logged: dict[str, list[str]] = defaultdict(list)
+            for one in self._queries.rows(StreamRow, "log_stream_names"):
+                logged[one.account].append(one.symbol)
+            for account, symbols in logged.items():
+                found.update(self._overlaps(account, symbols, instruments))
+        self._queries.execute("put_meta", ("overlaps", json.encode(sorted(found)).decode()))
+
+    def _overlaps(
+        self, account: str, logged: list[str], instruments: Instruments
+    ) -> Iterator[tuple[str, str]]:
+        """Yield both names of each instrument that an account's log and its imported fills have."""
+        span = self._queries.row(_SpanOfFills, "span_of_fills", (account,))
+        if span is None or span.first_us is None or span.last_us is None:
+            return
+        names, roots, undated = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set), set()
+        first, last = from_micros(span.first_us).year, from_micros(span.last_us).year
+        for symbol in self._queries.values("filled_symbols", (account,)):
+            spelled = instruments.spelled(symbol, date(last, 1, 1))
+            names[spelled.name].add(symbol)
+            if spelled.root is not None:
+                roots[spelled.root].add(symbol)
+            if spelled.is_undated:
+                undated.add(symbol)
+        for symbol in logged:
+            same: set[str] = set()
+            for year in range(first, last + 1):  # a one-digit year of a contract depends on it
+                spelled = instruments.spelled(symbol, date(year, 1, 1))
+                others = roots.get(spelled.root or "", set())
+                same |= names.get(spelled.name, set()) | (others if spelled.is_undated else others & undated)
+            for one in same:
+                if self._queries.exists("imported_fill", (account, one)):
+                    yield account, symbol
+                    yield account, one
 
     def overlaps(self) -> list[tuple[str, str]]:
         """Return the saved accounts and symbols that have both a trade log and imported fills."""
@@ -152,10 +194,16 @@ class DoubtTable:
         kept = json.decode(text, type=_InstrumentList)
         if any(rule.account in (None, account) for rule in kept.fees):
             return True
-        symbols = self._queries.values("symbols_of_account", (account, account))
-        heads = {symbol: symbol.partition(" ")[0] for symbol in symbols}
+        # a log has symbols as the bot spells them
+        symbols = [
+            " ".join(one.upper().split())
+            for one in self._queries.values("symbols_of_account", (account, account))
+        ]
+        named = kept.overrides.keys()
         return any(
-            kept.overrides.keys() & {one, head, _CONTRACT.sub("", head)} for one, head in heads.items()
+            named & {one, one.partition(" ")[0]}
+            or ((contract := parse_contract(one, _ANY_DAY, named)) and contract.root in named)
+            for one in symbols
         )
 
     def add(self, new: Iterable[DoubtRow]) -> None:

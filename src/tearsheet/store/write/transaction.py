@@ -297,7 +297,7 @@ class LedgerTransaction:
         if self._ledger.get(INSTRUMENTS) != self._rules.kept_instruments:
             self._ledger.put(INSTRUMENTS, self._rules.kept_instruments)
         if self.changed:
-            self._ledger.sources.find_overlaps()
+            self._ledger.sources.find_overlaps(self._rules.instruments)
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
         self._ledger.hooks.on_commit(touched)
         return revision
