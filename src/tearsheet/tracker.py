@@ -149,7 +149,7 @@ class PerformanceTracker(CheckedContext):
             return self.ledger.sources.rejections(most)
 
     def accounts(self) -> list[str]:
-        """Return all accounts with trades."""
+        """Return all accounts that traded, or that a rejected row names."""
         with self.ledger.snapshot():
             return self.ledger.queries.accounts()
 

@@ -96,7 +96,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
 
 @click.command()
 def accounts() -> None:
-    """List every account that traded."""
+    """List every account that traded, or that a rejected row names."""
     with open_tracker() as tracker:
         tracker.sync()
         for account in tracker.accounts():

@@ -170,15 +170,12 @@ class SummaryBuilder:
         return booked, [p for p in closed if fits[p.id]]
 
     def check_account(self, scope: Scope) -> None:
-        """Raise NotFoundError if the account of a scope never traded."""
+        """Raise NotFoundError if the account of a scope is not known."""
         if scope.account is None:
             return
         known = self._ledger.queries.accounts()
-        queries = self._ledger.queries
-        logged = queries.open_log_positions(Scope(), self._options.default_currency)
-        open_too = {p.account for p in (*queries.open_positions(Scope()), *logged)}
-        if scope.account not in known and scope.account not in open_too:
-            named = ", ".join(sorted({*known, *open_too})) or "none yet"
+        if scope.account not in known:
+            named = ", ".join(known) or "none yet"
             raise NotFoundError(f"no account {scope.account!r}", f"known accounts: {named}")
 
     def from_first_session(self, window: Window, scope: Scope) -> Window:

@@ -64,7 +64,7 @@ def risk_board(context: LedgerContext, stale: Iterable[PartialReason] = ()) -> l
         open_positions = Counter(position.account for position in held)
         lines = [
             _line(context, account, verdicts.get(account), open_positions[account], alerts.get(account, ()))
-            for account in sorted({*verdicts, *queries.accounts(), *open_positions})
+            for account in sorted({*verdicts, *queries.accounts()})
         ]
     return sorted(lines, key=_order)
 

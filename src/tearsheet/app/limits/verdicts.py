@@ -171,10 +171,10 @@ class AccountVerdicts:
         return self._file.load().error
 
     def unlimited_accounts(self) -> list[str]:
-        """Return the accounts that trade without limits, and without a default that says what this means."""
+        """Return the known accounts without limits, and without a default that says what this means."""
         with self._ledger.snapshot():
             limited = set(self._limited_accounts())
-            return sorted(set(self._traded_accounts()) - limited)
+            return sorted(set(self._ledger.queries.accounts()) - limited)
 
     def _limited_accounts(self) -> list[str]:
         """Return the accounts to judge: those with limits, and all others if the default states `on_unknown`.
@@ -183,13 +183,9 @@ class AccountVerdicts:
         """
         stated = self._file.load()
         judges_all = stated.error or stated.limits.default.on_unknown
-        limited = (a for a in self._traded_accounts() if judges_all or stated.limits.for_account(a).limits)
+        known = self._ledger.queries.accounts()
+        limited = (a for a in known if judges_all or stated.limits.for_account(a).limits)
         return sorted({*limited, *stated.limits.accounts})
-
-    def _traded_accounts(self) -> set[str]:
-        logged = self._ledger.queries.open_log_positions(Scope(), self._settings.currency)
-        held = [*self._ledger.queries.open_positions(Scope()), *logged]
-        return {*self._ledger.queries.accounts(), *(position.account for position in held)}
 
     def _verdict_after_saving(
         self, account: str, verdict: Verdict, reasons: list[PartialReason], unsaved: list[Breach]

@@ -144,7 +144,8 @@ def _decode_lines(
         except _NOT_JSON as error:
             if line.strip():
                 code, reason, hint = _describe_error(line, error)
-                rejections.append(_rejection(file, number, line, day, code, reason, hint))
+                named = _account_in(line)
+                rejections.append(_rejection(file, number, line, day, code, reason, hint, account=named))
             continue
         problem = _problem(record, len(line))
         if problem is None:
@@ -152,9 +153,9 @@ def _decode_lines(
             records.append(LoggedRecord(number, key, record))
             if twice is not None:
                 said = ("repeated_key", f"{twice} stands twice in the object; the last one counts", _ONCE)
-                rejections.append(_rejection(file, number, line, day, *said, record=record))
+                rejections.append(_rejection(file, number, line, day, *said, account=record.account))
         else:
-            rejections.append(_rejection(file, number, line, day, *problem, record=record))
+            rejections.append(_rejection(file, number, line, day, *problem, account=record.account))
     return records, rejections
 
 
@@ -285,6 +286,17 @@ def _describe_error(line: bytes, error: Exception) -> tuple[str, str, str]:
     return "bad_json", f"the line is no JSON object: {error}", "one JSON object a line"
 
 
+def _account_in(line: bytes) -> str | None:
+    """Return the account that a line names once although it is no record, None if it may be any."""
+    if len(line) > LONGEST_LINE or line.count(b'"account_id"') != 1:
+        return None
+    try:
+        named = msgspec.json.decode(_decode_object(line)["account_id"], type=str)
+    except (*_NOT_JSON, KeyError):
+        return None
+    return named if named.strip() and len(named) <= LONGEST_NAME and "\0" not in named else None
+
+
 def _bad_field(line: bytes) -> tuple[str, str, str] | None:
     """Return what is wrong with the first bad or missing field, None if its text is no JSON.
 
@@ -338,7 +350,7 @@ def _rejection(
     reason: str,
     hint: str,
     *,
-    record: TradeRecord | None = None,
+    account: str | None,
 ) -> Rejection:
     since, until = _possible_range(day)
     return Rejection(
@@ -348,7 +360,7 @@ def _rejection(
         code=code,
         reason=reason,
         hint=hint,
-        account=record.account if record else None,
+        account=account,
         since=since,
         until=until,
     )

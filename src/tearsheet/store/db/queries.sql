@@ -291,6 +291,20 @@ WITH RECURSIVE named (account) AS (
     SELECT (SELECT MIN(account) FROM tally WHERE tally.account > named.account) FROM named WHERE named.account IS NOT NULL
 )
 SELECT account FROM named WHERE account IS NOT NULL
+-- name: accounts_unbooked
+WITH RECURSIVE named (account) AS (
+    SELECT MIN(account) FROM rejection WHERE account > '' AND withdrawn_by IS NULL
+    UNION ALL
+    SELECT (SELECT MIN(account) FROM rejection WHERE rejection.account > named.account AND withdrawn_by IS NULL) FROM named WHERE named.account IS NOT NULL
+), named_in_log (account) AS (
+    SELECT MIN(account) FROM log_stream WHERE account > ''
+    UNION ALL
+    SELECT (SELECT MIN(account) FROM log_stream WHERE log_stream.account > named_in_log.account) FROM named_in_log WHERE named_in_log.account IS NOT NULL
+)
+SELECT account FROM named WHERE account IS NOT NULL
+UNION SELECT account FROM named_in_log WHERE account IS NOT NULL
+UNION SELECT account FROM position WHERE closed_us IS NULL
+UNION SELECT account FROM gap
 
 -- name: last_booking_all
 SELECT MAX(time_us) FROM booking

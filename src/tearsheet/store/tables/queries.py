@@ -103,8 +103,8 @@ class Queries:
         return bool(self.values(name, parameters))
 
     def accounts(self) -> list[str]:
-        """Return every account that traded."""
-        return self.values("accounts")
+        """Return every account that traded, or that an open trade, a gap or a rejected row names."""
+        return sorted({*self.values("accounts"), *self.values("accounts_unbooked")})
 
     def last_fill_at(self, account: str | None) -> datetime | None:
         """Return when the last fill or logged result happened."""

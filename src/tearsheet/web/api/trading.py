@@ -87,7 +87,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
             method="GET",
             path="/api/accounts",
             tag="Trading",
-            title="Every account that traded",
+            title="Every account that traded, or that a rejected row names",
             response_type=Answer[tuple[str, ...]],
             statuses=(304,),
             aliases=("/api/performance/accounts",),
