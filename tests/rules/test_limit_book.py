@@ -401,7 +401,7 @@ def test_a_fill_outside_trading_hours_breaks_them_but_going_flat_does_not() -> N
         2026-11-24 08:29 now   => ok
         08:30 buy 1 @ 10       => ok
         14:59 now              => ok
-        15:00 now              => ok
+        15:00 now              => breach; flat; trading_hours 1/1
         15:00:01 now           => breach; flat; trading_hours 1/1
         15:30 sell 1 @ 9       => breach
         """,

@@ -11,6 +11,7 @@ from tearsheet.rules.breach import Breach, Release, make_release
 from tearsheet.rules.limit import AccountLimits
 from tearsheet.rules.limit_book import LimitBook, LimitContext
 from tearsheet.rules.limit_sums import OutcomeRules, compute_unrealized_pnl
+from tearsheet.rules.limit_usage import NO_TERMS, AccountTerms
 from tearsheet.rules.verdict import FeedStatus, LimitView, Verdict, verdict
 from tearsheet.sources.config.limits import parse_limits
 from tearsheet.trade.fill import Fill
@@ -24,7 +25,7 @@ _LINE = re.compile(r"^(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) +(.+?)(?: +=>
 _FILL = re.compile(r"^(buy|sell) +(\S+) *@ *(\S+)(?: +fee +(\S+))?(?: +in +(\S+))?$")
 _RELEASE = re.compile(r"^release +(\w+) +by +(\w+): +(.+?)(?: +allowing +(\S+))?$")
 _VIEW = re.compile(
-    r"^(\w+) +(\S+)/(\S+)(?: +left +(\S+))?(?: +by +#(\d+))?(?: +at +(\d+)%)?(?: +(ok|warn|breach|unknown))?$"
+    r"^(\w+) +(\S+)/(\S+)(?: +left +(\S+))?(?: +floor +(\S+))?(?: +by +#(\d+))?(?: +at +(\d+)%)?(?: +(ok|warn|breach|unknown))?$"
 )
 
 
@@ -48,6 +49,7 @@ class Story:
     plan: AccountLimits
     calendar: TradingCalendar = UTC_DAYS
     outcomes: OutcomeRules = DEFAULT_OUTCOMES
+    terms: AccountTerms = NO_TERMS
     day: date = date(2026, 11, 20)
     fills: list[Fill] = field(default_factory=list)
     breaches: dict[str, Breach] = field(default_factory=dict)
@@ -70,7 +72,7 @@ class Story:
         self.book = LimitBook(
             "A",
             self.plan,
-            LimitContext(self.calendar, "USD", self.outcomes),
+            LimitContext(self.calendar, "USD", self.outcomes, self.terms),
             breaches=self.breaches.values(),
             releases=self.releases,
         )
@@ -168,18 +170,19 @@ class Story:
         """One limit is as the line says: `name value/threshold left money by #fill at 75% level`."""
         parts = _VIEW.match(claim)
         assert parts, f"not understood: {claim}"
-        name, value, threshold, left, by, at, level = parts.groups()
+        name, value, threshold, left, floor, by, at, level = parts.groups()
         (view,) = [one for one in found.limits if one.name == name]
         told = (
             name,
             shown(view.value),
             shown(view.threshold),
             left and shown(view.headroom),
+            floor and shown(view.floor),
             by and view.moved_by,
             at and shown(view.warned_at),
             level and view.level,
         )
-        assert told == (name, value, threshold, left, by and f"x:{by}", at, level), f"{line}\n{view}"
+        assert told == (name, value, threshold, left, floor, by and f"x:{by}", at, level), f"{line}\n{view}"
 
     def tell(self, text: str) -> "Story":
         """Play all lines."""

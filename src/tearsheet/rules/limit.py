@@ -1,5 +1,6 @@
 """Limits of an account: thresholds, warning levels, and the reset period of each limit."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -21,11 +22,21 @@ LimitName = Literal[
     "max_open_quantity",
     "profit_lock",
     "trading_hours",
+    "no_trading",
+    "inactivity",
 ]
 LimitUnit = Literal["money", "count", "quantity"]
 #: Reset period of a breach; `life`: until it is released.
 Period = Literal["day", "week", "month", "life"]
 EquityBasis = Literal["closed", "end_of_day", "open_pnl"]
+#: A level of an account: its starting balance, or what it had at the first instant of the trading day.
+Level = Literal["initial", "day_balance", "day_equity", "day_higher"]
+#: Whether a value that reaches its limit breaks it, or only one beyond it.
+Breaks = Literal["reached", "below"]
+#: A breach of a soft limit pauses the account for the period; of any other it fails the account.
+Severity = Literal["fail", "pause"]
+#: What money that leaves does to the floor of a drawdown: the floor goes down with it, stays, or is locked.
+OnPayout = Literal["follow", "keep", "lock"]
 #: Policy while the limit status is unknown: keep positions, or act as for a breach.
 OnUnknown = Literal["hold", "breach"]
 
@@ -55,6 +66,8 @@ LIMITS: dict[LimitName, LimitType] = {
     "max_open_quantity": LimitType("quantity", "day", False, "Largest open position size"),
     "profit_lock": LimitType("money", "day", True, "Share of the day's peak profit that was given back"),
     "trading_hours": LimitType("count", "day", True, "Fills or open positions outside trading hours"),
+    "no_trading": LimitType("count", "day", True, "Fills within a news window"),
+    "inactivity": LimitType("count", "life", False, "Calendar days since the last fill while flat"),
 }
 
 
@@ -71,9 +84,29 @@ class TimeOfDayRange(Struct, frozen=True):
         return clock >= self.start or clock < self.end
 
 
+class ScaleStep(Struct, frozen=True):
+    """Quantity that is allowed from a profit on, as it was when the trading day began."""
+
+    profit: Decimal
+    quantity: Decimal
+
+
+class NewsWindow(Struct, frozen=True):
+    """Range of instants, both ends included, in which symbols or roots are not traded; no symbol is every one."""
+
+    start: datetime
+    end: datetime
+    symbols: frozenset[str] = frozenset()
+    title: str = ""
+
+
 class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """One limit. `threshold` is money, a count or a quantity; for a profit lock the percentage of
     the day's highest P&L that may be given back, once that P&L reached `armed_from`.
+
+    With `percent_of` the threshold is a percentage of that level of the account. `day_from` is the level that the
+    loss of a day is taken off. `basis` is what moves the high of a drawdown, or what a loss counts; `judged` is
+    what is held against the floor. `symbols` are quantities by root, `weights` what one of a root counts.
 
     Warnings start at `warn_at` percent of the threshold and end `hysteresis` percentage points below.
     They need `min_trades` closed trades of the day and are muted in `mute_windows`; a breach is
@@ -94,6 +127,19 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     per_symbol: bool = False
     armed_from: Decimal = ZERO
     trading_hours: tuple[TimeOfDayRange, ...] = field(default=(), name="hours")
+    percent_of: Level | None = None
+    day_from: Level = "day_balance"
+    judged: EquityBasis | None = None
+    breaks: Breaks | None = None
+    severity: Severity = "fail"
+    on_payout: OnPayout = "follow"
+    scale: tuple[ScaleStep, ...] = ()
+    symbols: dict[str, Decimal] = {}
+    weights: dict[str, Decimal] = {}
+    calendar: str = ""
+    news: tuple[NewsWindow, ...] = ()
+    before: timedelta = timedelta(0)
+    after: timedelta = timedelta(0)
 
     @property
     def type(self) -> LimitType:
@@ -101,9 +147,40 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
         return LIMITS[self.name]
 
     @property
+    def judged_by(self) -> EquityBasis:
+        """Return what is held against the floor: without `judged`, what is open only where the basis counts it."""
+        return self.judged or ("open_pnl" if self.basis == "open_pnl" else "closed")
+
+    @property
+    def breaks_when_equal(self) -> bool:
+        """Return whether a value equal to the threshold is a breach."""
+        return self.type.breach_when_equal if self.breaks is None else self.breaks == "reached"
+
+    @property
+    def needs_opening_equity(self) -> bool:
+        """Return whether the limit needs what was open, at its prices, when the trading day began."""
+        return {self.day_from, self.percent_of} & {"day_equity", "day_higher"} != set()
+
+    @property
+    def counts_open(self) -> bool:
+        """Return whether the limit counts what is open at its prices."""
+        return "open_pnl" in (self.basis, self.judged)
+
+    @property
     def needs_marks(self) -> bool:
         """Return whether the limit needs mark prices of open positions."""
-        return self.basis == "open_pnl"
+        return self.counts_open or self.needs_opening_equity
+
+    @property
+    def needs_history(self) -> bool:
+        """Return whether the limit needs what the account made since its beginning."""
+        since_ever = self.name == "max_drawdown" and self.since is None
+        return since_ever or bool(self.scale) or self.percent_of not in (None, "initial")
+
+    @property
+    def needs_starting_balance(self) -> bool:
+        """Return whether the limit is a share of a balance."""
+        return self.percent_of is not None
 
 
 class AccountLimits(Struct, frozen=True):
@@ -169,6 +246,17 @@ def is_within(ranges: tuple[TimeOfDayRange, ...], at: datetime, zone: ZoneInfo) 
     """Return whether an instant is in one of the ranges, in local time."""
     clock = at.astimezone(zone).time()
     return any(one.contains(clock) for one in ranges)
+
+
+def is_in_news(windows: tuple[NewsWindow, ...], at: datetime, names: tuple[str, ...]) -> bool:
+    """Return whether an instant is in a window, in order and of equal length, that concerns one of the names."""
+    for place in range(bisect_right(windows, at, key=lambda one: one.start) - 1, -1, -1):
+        window = windows[place]
+        if window.end < at:
+            return False
+        if not window.symbols or not window.symbols.isdisjoint(names):
+            return True
+    return False
 
 
 def range_ends(

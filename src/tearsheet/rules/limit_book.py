@@ -12,7 +12,16 @@ from msgspec import Struct, field
 from tearsheet.errors import UsageError
 from tearsheet.performance.tally import Tally
 from tearsheet.rules.breach import Breach, BreachRegister, Release, breach_id
-from tearsheet.rules.limit import LIMITS, AccountLimits, Limit, LimitName, is_within, period_start, range_ends
+from tearsheet.rules.limit import (
+    LIMITS,
+    AccountLimits,
+    Limit,
+    LimitName,
+    is_in_news,
+    is_within,
+    period_start,
+    range_ends,
+)
 from tearsheet.rules.limit_sums import (
     LimitSums,
     LimitSumsSnapshot,
@@ -21,7 +30,15 @@ from tearsheet.rules.limit_sums import (
     UnrealizedPnl,
     holdings_before,
 )
-from tearsheet.rules.limit_usage import UNKNOWN_USAGE, LimitUsage, compute_usage, is_breached, warning_level
+from tearsheet.rules.limit_usage import (
+    NO_TERMS,
+    UNKNOWN_USAGE,
+    AccountTerms,
+    LimitUsage,
+    compute_usage,
+    is_breached,
+    warning_level,
+)
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar
@@ -38,6 +55,7 @@ class LimitContext(Struct, frozen=True):
     calendar: TradingCalendar
     currency: str
     outcomes: OutcomeRules = OutcomeRules()
+    terms: AccountTerms = NO_TERMS
 
 
 class LastChange(Struct, frozen=True):
@@ -72,9 +90,9 @@ class LimitState:
         self.usage, self.is_breached = UNKNOWN_USAGE, False
         self.episode, self.spent = 1, False
 
-    def update(self, sums: LimitSums, change: LastChange | None) -> None:
+    def update(self, sums: LimitSums, terms: AccountTerms, change: LastChange | None) -> None:
         """Recompute usage, breach flag and warning level."""
-        usage = compute_usage(self.limit, sums)
+        usage = compute_usage(self.limit, sums, terms)
         if usage == self.usage:
             return
         self.usage = usage
@@ -85,11 +103,12 @@ class LimitState:
         if change is not None:
             self.moved_by = change
 
-    def new_breach_number(self, register: BreachRegister, at: datetime) -> int | None:
+    def new_breach_number(self, register: BreachRegister, at: datetime, *, ends_day: bool) -> int | None:
         """Return the number of a breach that starts now, or None.
 
-        After a release the limit is breached beyond the released value, until its value returned
-        within the threshold; from then on the threshold applies again.
+        A limit that is judged at the end of the day is breached only then. After a release the limit is
+        breached beyond the released value, until its value returned within the threshold; from then on the
+        threshold applies again.
         """
         if not self.is_breached and not register.has_breach(self.limit.name, self.start):
             return None
@@ -101,6 +120,8 @@ class LimitState:
             self.episode, self.spent = number, False
         if not self.is_breached:
             self.spent = True
+            return None
+        if self.limit.judged == "end_of_day" and not ends_day:
             return None
         return None if release and not self.spent and value <= release.allowed_value else number
 
@@ -142,7 +163,11 @@ class LimitBook:
         hours = plan.get("trading_hours")
         self.account, self.plan, self.context = account, plan, context
         self.breach_register = BreachRegister(breaches, releases)
-        self.sums = LimitSums(context.outcomes, drawdown.since if drawdown else None)
+        self.sums = LimitSums(
+            context.outcomes,
+            drawdown.since if drawdown else None,
+            payouts_lower=drawdown is not None and drawdown.on_payout != "follow",
+        )
         self.limit_states = [LimitState(limit) for limit in plan.limits]
         self.at = EARLIEST
         self.last_fill_at: datetime | None = None
@@ -151,6 +176,7 @@ class LimitBook:
         self.other_currencies: set[str] = set()
         self.new_breaches: list[Breach] = []
         self._hours = hours.trading_hours if hours else ()
+        self._news = plan.get("no_trading")
         self._next_close = EARLIEST if self._hours else LATEST
         self._last: tuple[object, ...] = ()
 
@@ -180,8 +206,10 @@ class LimitBook:
         breaches = self.advance_time(booking.time)
         self._last = booking.order
         self.last_fill_at = self.processed_until = booking.time
-        outside = bool(self._hours) and not self._is_within(booking.time)
+        outside = bool(self._hours) and booking.event is None and not self._is_within(booking.time)
         with exact():
+            if self._news is not None and self._is_in_news(self._news, booking):
+                self.sums.in_news += 1
             self.sums.add_booking(booking, position, outside=outside)
             self.missing_marks = ()
             return breaches + self._evaluate_limits(booking.time, LastChange(booking.fill_key, booking.time))
@@ -190,7 +218,7 @@ class LimitBook:
         """Set the unrealized P&L of the open positions. Return new breaches."""
         breaches = self.advance_time(at)
         with exact():
-            self.sums.mark(pnl.amount)
+            self.sums.mark(pnl.amount, pnl.oldest or at)
             self.missing_marks = pnl.missing
             return breaches + self._evaluate_limits(at, None)
 
@@ -207,7 +235,7 @@ class LimitBook:
         calendar = self.context.calendar
         start = calendar.start(session)
         with exact():
-            self._start_session(session)
+            breaches.extend(self._start_session(session))
             self.sums.add_session_tally(tally, lambda: breaches.extend(self._evaluate_limits(start, None)))
         self.at = self.processed_until = until or calendar.end(session) - INSTANT
         return tuple(breaches)
@@ -229,8 +257,12 @@ class LimitBook:
         return breaches
 
     def evaluate(self, now: datetime) -> tuple[Breach, ...]:
-        """Advance the clock and evaluate again: a fill may be dated before a release but arrive after it."""
-        breaches = self.advance_time(now)
+        """Advance the clock and evaluate again: a fill may be dated before a release but arrive after it.
+
+        What is held at the very instant at which the trading hours end is held outside them; a fill of that
+        instant may still close it.
+        """
+        breaches = self.advance_time(now + INSTANT if now == self._next_close else now)
         if not self.breach_register:
             return breaches
         with exact():
@@ -268,7 +300,7 @@ class LimitBook:
             state.episode, state.spent = stored.episode, stored.spent
         with exact():
             for state in self.limit_states:
-                state.update(self.sums, None)
+                state.update(self.sums, self.context.terms, None)
 
     def clear_positions(self) -> list[OpenHolding]:
         """Remove and return all open positions, as if they were closed now."""
@@ -310,27 +342,46 @@ class LimitBook:
         """Start a later session and evaluate positions carried into it. Return new breaches."""
         if session <= self.sums.session:
             return ()
-        self._start_session(session)
+        breaches = self._start_session(session)
         start = self.context.calendar.start(session)
         if self._hours and self.sums.is_open and not self._is_within(start):
             self.sums.outside += 1
-        return self._evaluate_limits(start, None)
+        return breaches + self._evaluate_limits(start, None)
 
-    def _start_session(self, session: date) -> None:
+    def _start_session(self, session: date) -> tuple[Breach, ...]:
+        """Start a later session; limits that are judged at the end of the day are judged before it begins."""
         if session <= self.sums.session:
-            return
-        self.sums.start_session(session)
+            return ()
+        calendar = self.context.calendar
+        breaches: tuple[Breach, ...] = ()
+        if self.at > EARLIEST and any(state.limit.judged == "end_of_day" for state in self.limit_states):
+            breaches = self._evaluate_limits(calendar.end(self.session), None, ends_day=True)
+        self.sums.start_session(session, fresh=self._is_fresh(calendar.start(session)))
         for state in self.limit_states:
             state.worst = None
             start = self.period_start(state.limit.name)
             if start != state.start:
                 state.reset_period(start)
+        return breaches
 
-    def _evaluate_limits(self, at: datetime, change: LastChange | None) -> tuple[Breach, ...]:
+    def _is_fresh(self, at: datetime) -> bool:
+        """Return whether the last prices are recent enough to say what was open at an instant."""
+        allowed, marked_at = self.plan.stale_after, self.sums.marked_at
+        return marked_at is not None and (allowed is None or at - marked_at <= allowed)
+
+    def _is_in_news(self, limit: Limit, booking: Booking) -> bool:
+        if booking.event is not None:
+            return False
+        root = self.context.terms.root_of(booking.symbol)
+        return is_in_news(limit.news, booking.time, (booking.symbol, root))
+
+    def _evaluate_limits(
+        self, at: datetime, change: LastChange | None, *, ends_day: bool = False
+    ) -> tuple[Breach, ...]:
         breaches = []
         for state in self.limit_states:
-            state.update(self.sums, change)
-            number = state.new_breach_number(self.breach_register, at)
+            state.update(self.sums, self.context.terms, change)
+            number = state.new_breach_number(self.breach_register, at, ends_day=ends_day)
             if number is not None:
                 breach = self._make_breach(state, number, at, change)
                 self.breach_register.add(breach)
@@ -341,7 +392,8 @@ class LimitBook:
     def _make_breach(self, state: LimitState, number: int, at: datetime, change: LastChange | None) -> Breach:
         name, usage = state.limit.name, state.usage
         assert usage.value is not None
-        assert usage.threshold is not None
+        assert usage.headroom is not None
+        threshold = usage.value + usage.headroom if usage.threshold is None else usage.threshold
         return Breach(
             id=breach_id(self.account, name, state.start, number),
             account=self.account,
@@ -351,7 +403,7 @@ class LimitBook:
             number=number,
             at=at,
             value=usage.value,
-            threshold=usage.threshold,
+            threshold=threshold,
             fill_key=change.fill_key if change else None,
         )
 
@@ -395,7 +447,7 @@ def build_limit_book(
 def first_session_needed(plan: AccountLimits, session: date) -> date | None:
     """Return the first session whose tally the limits need on a day; None if they need all."""
     drawdown = plan.get("max_drawdown")
-    if drawdown is not None and drawdown.since is None:
+    if any(limit.needs_history for limit in plan.limits):
         return None
     starts = [period_start(limit.type.period, session) for limit in plan.limits]
     since = drawdown.since if drawdown else None

@@ -4,7 +4,7 @@ Call the methods inside `exact()`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from msgspec import Struct
@@ -33,10 +33,11 @@ class OpenHolding(Struct, frozen=True):
 
 
 class UnrealizedPnl(Struct, frozen=True):
-    """Unrealized P&L at mark prices; `amount` is None if a price is missing."""
+    """Unrealized P&L at mark prices, the oldest of `oldest`; `amount` is None if a price is missing."""
 
     amount: Decimal | None
     missing: tuple[str, ...] = ()
+    oldest: datetime | None = None
 
 
 def compute_unrealized_pnl(positions: Iterable[Position], prices: Mapping[str, Decimal]) -> UnrealizedPnl:
@@ -75,6 +76,18 @@ def holdings_before(positions: Iterable[Position], bookings: Iterable[Booking]) 
     return holdings
 
 
+class AccountFlow(Struct, frozen=True):
+    """Money that came to an account or, below 0, left it, without being made; a payout is the trader's share."""
+
+    amount: Decimal
+    is_payout: bool
+
+
+def flow_of(booking: Booking) -> AccountFlow | None:
+    """Return the flow that a booking is, or None."""
+    return None
+
+
 class LimitSumsSnapshot(Struct, frozen=True, kw_only=True):
     """Stored values of `LimitSums` at the end of a session."""
 
@@ -92,6 +105,12 @@ class LimitSumsSnapshot(Struct, frozen=True, kw_only=True):
     high: Decimal
     high_at_close: Decimal
     high_with_open: Decimal
+    result: Decimal
+    flows: Decimal
+    deposits: Decimal
+    payouts: Decimal
+    is_paid_out: bool
+    last_fill_on: date | None
 
 
 class LimitSums:
@@ -99,24 +118,41 @@ class LimitSums:
 
     `best` is the highest P&L of the day, `losses` the current losing streak, `outside` the number of
     fills and positions outside the trading hours. `high` is the peak of equity per booking,
-    `high_at_close` per end of day, `high_with_open` including unrealized P&L.
+    `high_at_close` per end of day, `high_with_open` including unrealized P&L. Where `payouts_lower`, money that
+    leaves lowers equity and not its high.
+
+    `result` and `flows` are of the whole history, `deposits` and `payouts` since `since`. `balance_at_open` is
+    what both came to when the session began, `open_at_open` what was open then at its prices, None if unknown.
     """
 
     __slots__ = (
+        "balance_at_open",
         "best",
+        "day_flows",
         "day_net",
+        "deposits",
         "equity",
+        "flows",
         "high",
         "high_at_close",
         "high_with_open",
         "holdings",
+        "in_news",
+        "is_paid_out",
+        "last_fill_on",
         "logged",
         "losses",
+        "marked_at",
         "month",
         "month_net",
+        "open_at_open",
         "outcomes",
         "outside",
+        "payouts",
+        "payouts_lower",
         "pnl_open",
+        "profit_at_open",
+        "result",
         "session",
         "since",
         "trades",
@@ -124,17 +160,24 @@ class LimitSums:
         "week_net",
     )
 
-    def __init__(self, outcomes: OutcomeRules, since: date | None) -> None:
+    def __init__(self, outcomes: OutcomeRules, since: date | None, *, payouts_lower: bool = False) -> None:
         self.outcomes = outcomes
         self.since = since
+        self.payouts_lower = payouts_lower
         self.session = self.week = self.month = date.min
         self.day_net = self.week_net = self.month_net = self.best = ZERO
-        self.trades = self.losses = self.outside = 0
+        self.trades = self.losses = self.outside = self.in_news = 0
         self.equity = self.high = self.high_at_close = self.high_with_open = ZERO
         self.holdings: dict[str, OpenHolding] = {}
         #: open trades that a trade log states, without bookings
         self.logged: dict[str, OpenHolding] = {}
         self.pnl_open: Decimal | None = ZERO
+        self.marked_at: datetime | None = None
+        self.result = self.flows = self.deposits = self.payouts = ZERO
+        self.balance_at_open = self.profit_at_open = self.day_flows = ZERO
+        self.open_at_open: Decimal | None = ZERO
+        self.is_paid_out = False
+        self.last_fill_on: date | None = None
 
     def snapshot(self) -> LimitSumsSnapshot:
         """Return the sums without the open positions."""
@@ -146,13 +189,20 @@ class LimitSums:
         """Continue from stored sums."""
         for name in LimitSumsSnapshot.__struct_fields__:
             setattr(self, name, getattr(sums, name))
+        self.balance_at_open = self.result + self.flows
 
-    def start_session(self, session: date) -> None:
-        """Start a later session; current equity becomes an end-of-day balance."""
+    def start_session(self, session: date, *, fresh: bool = True) -> None:
+        """Start a later session; current equity becomes an end-of-day balance.
+
+        `fresh`: the last price of what is open is recent enough to say what it was worth at that instant.
+        """
         self.high_at_close = max(self.high_at_close, self.equity)
         self.session = session
+        self.balance_at_open, self.day_flows = self.result + self.flows, ZERO
+        self.profit_at_open = self.equity if self.payouts_lower else self.equity - self.payouts
+        self.open_at_open = self.pnl_open if fresh or not self.is_open else None
         self.day_net = self.best = ZERO
-        self.trades = self.losses = self.outside = 0
+        self.trades = self.losses = self.outside = self.in_news = 0
         week, month = period_start("week", session), period_start("month", session)
         assert week is not None
         assert month is not None
@@ -163,22 +213,45 @@ class LimitSums:
 
     def add_booking(self, booking: Booking, position: Position | None, *, outside: bool) -> None:
         """Add a booking; `position` is the closed one, if it was not tracked from its first fill on."""
+        flow = flow_of(booking)
+        if flow is not None:
+            self.add_flow(flow)
         net = booking.net
         before = self.holdings.get(booking.position_id)
         self._add(net)
+        if booking.event is None:
+            self.last_fill_on = self.session
         if outside and not self._is_reducing(before, booking):
             self.outside += 1
         if booking.closes:
             position_net = position.net if position else net + (before.net if before else ZERO)
             self._close(booking.position_id, position_net)
-        else:
+        elif booking.position_id:
             self._update_holding(before, booking, net)
-        self.pnl_open = None if self.holdings else ZERO
+        if not self.holdings:
+            self.pnl_open = ZERO
+        elif booking.position_id:
+            self.pnl_open = None
         if not self.holdings:
             self.high_with_open = max(self.high_with_open, self.equity)
 
-    def mark(self, pnl: Decimal | None) -> None:
-        """Set the unrealized P&L; None if a price is missing."""
+    def add_flow(self, flow: AccountFlow) -> None:
+        """Add money that came or left; neither a result nor a high."""
+        self.flows += flow.amount
+        self.day_flows += flow.amount
+        if not self._has_equity_started:
+            return
+        if flow.amount >= 0:
+            self.deposits += flow.amount
+            return
+        self.payouts -= flow.amount
+        self.is_paid_out = self.is_paid_out or flow.is_payout
+        if self.payouts_lower:
+            self.equity += flow.amount
+
+    def mark(self, pnl: Decimal | None, at: datetime | None = None) -> None:
+        """Set the unrealized P&L at prices not older than `at`; None if a price is missing."""
+        self.marked_at = at
         self.pnl_open = pnl if self.holdings else ZERO
         if pnl is not None and self._has_equity_started:
             self.high_with_open = max(self.high_with_open, self.equity + pnl)
@@ -190,17 +263,19 @@ class LimitSums:
         is detected. Unrealized P&L is unknown there.
         """
         curve, streak = tally.curve, tally.streaks
-        before = (self.day_net, self.week_net, self.month_net, self.equity, self.losses)
+        before = (self.result, self.day_net, self.week_net, self.month_net, self.equity, self.losses)
         self._add(curve.low)
         first = self.losses + streak.first_length if streak.first == LOSS else 0
         self.losses = max(self.losses, first, streak.longest_loss)
         self.pnl_open = None
         evaluate()
-        self.day_net, self.week_net, self.month_net, self.equity, self.losses = before
+        self.result, self.day_net, self.week_net, self.month_net, self.equity, self.losses = before
         self.best = max(self.best, self.day_net + curve.high)
         if self._has_equity_started:
             self.high = max(self.high, self.equity + curve.high)
         self._add(curve.net)
+        if tally.fills:
+            self.last_fill_on = self.session
         self.trades += tally.closed
         if streak.count:
             only_losses = streak.last == LOSS and streak.last_length == streak.count
@@ -214,11 +289,22 @@ class LimitSums:
         self.holdings = {one.position_id: one for one in holdings}
         self.pnl_open = None if self.holdings else ZERO
 
+    @property
+    def drawdown_start(self) -> Decimal:
+        """Equity 0 of a drawdown above the starting balance: deposits are no profit, and payouts no loss."""
+        return self.deposits if self.payouts_lower else self.deposits - self.payouts
+
+    def open_by(self, name_of: Callable[[str], str]) -> dict[str, Decimal]:
+        """Return the absolute open quantity by a name of each symbol, such as its root."""
+        found: dict[str, Decimal] = {}
+        for one in (*self.holdings.values(), *self.logged.values()):
+            name = name_of(one.symbol)
+            found[name] = found.get(name, ZERO) + abs(one.quantity)
+        return found
+
     def open_quantity(self, *, per_symbol: bool) -> Decimal:
         """Return the absolute open quantity: of all instruments, or of the largest one."""
-        by_symbol: dict[str, Decimal] = {}
-        for one in (*self.holdings.values(), *self.logged.values()):
-            by_symbol[one.symbol] = by_symbol.get(one.symbol, ZERO) + abs(one.quantity)
+        by_symbol = self.open_by(str)
         if per_symbol:
             return max(by_symbol.values(), default=ZERO)
         return sum(by_symbol.values(), ZERO)
@@ -228,11 +314,18 @@ class LimitSums:
         """Return whether anything is open."""
         return bool(self.holdings or self.logged)
 
+    def days_idle(self, on: date) -> int:
+        """Return the calendar days since the last fill; 0 while anything is open, or before the first fill."""
+        if self.is_open or self.last_fill_on is None:
+            return 0
+        return max(0, (on - self.last_fill_on).days)
+
     @property
     def _has_equity_started(self) -> bool:
         return self.since is None or self.session >= self.since
 
     def _add(self, net: Decimal) -> None:
+        self.result += net
         self.day_net += net
         self.week_net += net
         self.month_net += net

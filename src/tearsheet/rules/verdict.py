@@ -13,7 +13,17 @@ from msgspec import Struct
 
 from tearsheet.performance.summary import PartialReason
 from tearsheet.rules.breach import Breach
-from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, format_usage, is_within, period_end
+from tearsheet.rules.limit import (
+    LIMITS,
+    Limit,
+    LimitName,
+    LimitUnit,
+    OnUnknown,
+    Severity,
+    format_usage,
+    is_within,
+    period_end,
+)
 from tearsheet.rules.limit_book import LimitBook, LimitState
 from tearsheet.rules.limit_usage import UNKNOWN_USAGE, is_breached
 from tearsheet.trade.amount import exact
@@ -38,6 +48,7 @@ UNKNOWN_CODES = {
     "clock_back": "the system clock is earlier than the latest event",
     "not_begun": "a limit counts from a date that lies ahead",
     "missing_marks": "a limit needs a mark price for an open position",
+    "no_starting_balance": "a limit is a share of a balance that nobody stated",
     "bad_limits": "the limits file cannot be read; the previous limits stay in effect",
     "not_kept": "a breach was detected but could not be saved",
     "other_currencies": "the account traded in a currency other than that of its limits",
@@ -72,6 +83,8 @@ class LimitView(Struct, frozen=True, kw_only=True):
 
     `warned_at` is the highest warning percentage reached, `moved_by` the fill that last changed the
     value in this period. During an active `breach` the `value` may be within the threshold again.
+    `standing` is the balance or equity that is judged and `floor` what it must stay above, where the starting balance
+    is known.
     """
 
     name: LimitName
@@ -88,6 +101,9 @@ class LimitView(Struct, frozen=True, kw_only=True):
     on_unknown: OnUnknown
     breach: Breach | None
     note: str | None = None
+    standing: Decimal | None = None
+    floor: Decimal | None = None
+    severity: Severity = "fail"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -187,9 +203,19 @@ def _uncertainty_reasons(
         since = state.limit.since
         if since is not None and book.session < since:
             yield VerdictReason("not_begun", f"it counts from {since.isoformat()} on", state.limit.name)
-        if state.limit.needs_marks and book.sums.pnl_open is None:
-            missing = ", ".join(book.missing_marks) or "no price since the last fill"
-            yield VerdictReason("missing_marks", missing, state.limit.name)
+        yield from _unknown_levels(book, state.limit)
+
+
+def _unknown_levels(book: LimitBook, limit: Limit) -> Iterator[VerdictReason]:
+    """Yield what a limit needs of an account's balance and equity that is not known."""
+    if limit.needs_starting_balance and book.context.terms.starting_balance is None:
+        detail = "it is a share of the balance: state `starting_balance` with `tearsheet accounts set`"
+        yield VerdictReason("no_starting_balance", detail, limit.name)
+    if limit.counts_open and book.sums.pnl_open is None:
+        missing = ", ".join(book.missing_marks) or "no price since the last fill"
+        yield VerdictReason("missing_marks", missing, limit.name)
+    elif limit.needs_opening_equity and book.sums.open_at_open is None:
+        yield VerdictReason("missing_marks", "no price of what was open when the day began", limit.name)
 
 
 def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator[VerdictReason]:
@@ -264,6 +290,9 @@ def _limit_view(
         on_unknown=limit.on_unknown,
         breach=breach,
         note=_view_note(book, state, breach) or (muted if state.level else None),
+        standing=usage.standing,
+        floor=usage.floor,
+        severity=limit.severity,
     )
 
 
@@ -278,6 +307,8 @@ def _warning_muted_reason(book: LimitBook, state: LimitState, now: datetime) -> 
 
 def _view_note(book: LimitBook, state: LimitState, breach: Breach | None) -> str | None:
     """Return a note if value and level seem to contradict each other."""
+    if breach is None and state.limit.judged == "end_of_day" and is_breached(state.limit, state.usage):
+        return "beyond the limit now; it is judged when the day ends"
     if breach is not None and not is_breached(state.limit, state.usage):
         why = (
             "the books have changed since"

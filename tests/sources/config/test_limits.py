@@ -35,6 +35,8 @@ limits:
     max_open_quantity: {quantity: 2.5, per: symbol}
     profit_lock: {give_back: 40, from: 200, hysteresis: 0}
     trading_hours: ["17:00-23:30", "08:30-15:00"]
+    no_trading: {calendar: news.csv, before: 2m, after: 2m}
+    inactivity: 30
     silence: "11:30-12:30"
   accounts:
     EQ-1:
@@ -136,12 +138,12 @@ DEFAULT = "limits:\n  default:\n    "
         (
             "daily_loss: {amount: 5, kind: static}",
             "limits.default.daily_loss.kind is no key",
-            "known are amount, basis, warn_at, hysteresis, min_trades, silence, on_unknown",
+            "known are amount, percent, of, from, basis, breaks, severity, warn_at, hysteresis, min_trades, silence, on_unknown",
         ),
         (
             "daily_loss: {basis: closed}",
             "limits.default.daily_loss is {basis}",
-            "it needs amount: an amount of money above 0, such as 500",
+            "it needs amount: an amount of money above 0, such as 500 or percent: a percentage above 0 and up to 100",
         ),
         ("max_trades: 2.5", "limits.default.max_trades is '2.5'", "allowed is a whole number above 0"),
         (

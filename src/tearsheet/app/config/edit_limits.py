@@ -91,11 +91,12 @@ class LimitsEditor:
         way: Way = ("limits", "default") if account is None else ("limits", "accounts", account)
         block = self._block(account)
         edits: list[tuple[Way, Value]] = []
-        for name, (short, keys) in limit_keys().items():
+        for name, known in limit_keys().items():
+            short = known.short
             state = form.get(f"{name}.state", "")
             if state not in ("default", "own", "none"):
                 raise UsageError(f"the form says nothing of {name}", "open the page and try again")
-            values = {k: form.get(f"{name}.{k}", "").strip() for k in (short, *keys)}
+            values = {k: form.get(f"{name}.{k}", "").strip() for k in (short, *known.allowed)}
             value = _limit_value(name, short, values, state, way)
             edits += _edits((*way, name), block, value, short)
         for key in option_keys():
@@ -140,7 +141,8 @@ def _section(content: Any) -> dict[str, Any]:
 
 
 def _limit_fields(name: Any, block: dict[str, Any], default: dict[str, Any] | None) -> LimitFieldset:
-    short, keys = limit_keys()[name]
+    known = limit_keys()[name]
+    short, keys = known.short, known.allowed
     value = block.get(name)
     own = value if isinstance(value, dict) else {short: value} if value not in _NULL else {}
     fields = tuple(
@@ -158,11 +160,14 @@ def _limit_value(name: str, short: str, values: dict[str, str], state: str, way:
         return "null" if len(way) > 2 else None
     if state == "default":
         return None
-    if not values[short]:
-        allowed = limit_keys()[name][1][short]
-        raise SettingsError(f"{name} has no {short}", f"allowed is {allowed}", (*way, name, short))
+    known = limit_keys()[name]
+    if not any(values[key] for key in known.one_of):
+        allowed = known.allowed[short]
+        raise SettingsError(
+            f"{name} has no {' or '.join(known.one_of)}", f"allowed is {allowed}", (*way, name, short)
+        )
     found = {key: _parse_list(key, text) for key, text in values.items() if text}
-    return found if len(found) > 1 else found[short]
+    return found[short] if found.keys() == {short} else found
 
 
 def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[tuple[Way, Value]]:
@@ -191,7 +196,12 @@ def _parse_list(key: str, text: str) -> Value:
 
 
 def _to_text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value
+    """Return a value as the text of a form: a scale or a mapping as `name: value` pairs."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {item}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(": ".join(one.values()) if isinstance(one, dict) else str(one) for one in value)
+    return "" if value is None else value
 
 
 def _display_value(value: Any) -> str | None:
@@ -214,5 +224,5 @@ def invalid_field(error: SettingsError | UsageError) -> str:
     if not inside or place[:1] != ("limits",):
         return ""
     if len(inside) == 1 and inside[0] in limit_keys():
-        return f"{inside[0]}.{limit_keys()[inside[0]][0]}"
+        return f"{inside[0]}.{limit_keys()[inside[0]].short}"
     return ".".join(inside[:2])

@@ -10,7 +10,7 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.log_sync import sync_if_writable
 from tearsheet.errors import MixedCurrencyError, NotFoundError, SettingsError
 from tearsheet.performance.summary import Scope
-from tearsheet.rules.limit import AccountLimits, Limits
+from tearsheet.rules.limit import AccountLimits, Limit, Limits
 from tearsheet.rules.limit_book import LimitBook, LimitContext, first_session_needed
 from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules
 from tearsheet.rules.replay import Replay, Simulation
@@ -143,8 +143,19 @@ class _AccountReplay:
 def _without_open_pnl(plan: AccountLimits) -> tuple[AccountLimits, tuple[str, ...]]:
     """Return the plan with limits on open P&L based on closed P&L instead, and a note for each."""
     notes = tuple(NO_MARKS.format(name=limit.name) for limit in plan.limits if limit.needs_marks)
-    limits = tuple(replace(limit, basis="closed") if limit.needs_marks else limit for limit in plan.limits)
+    limits = tuple(_without_marks(limit) if limit.needs_marks else limit for limit in plan.limits)
     return replace(plan, limits=limits), notes
+
+
+def _without_marks(limit: Limit) -> Limit:
+    """Return a limit that is held against what was booked: without prices, equity is the balance."""
+    return replace(
+        limit,
+        basis="closed" if limit.basis == "open_pnl" else limit.basis,
+        judged="closed" if limit.judged == "open_pnl" else limit.judged,
+        day_from="day_balance",
+        percent_of=limit.percent_of if limit.percent_of in (None, "initial") else "day_balance",
+    )
 
 
 def _start_limits(plan: AccountLimits, start: date) -> AccountLimits:

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
-Widget = Literal["number", "choice", "percents", "ranges", "date"]
+Widget = Literal["number", "choice", "percents", "ranges", "date", "text"]
 #: How many warning levels and time spans the form offers at least.
 _PERCENTS, _SPARE_RANGES = 3, 1
 
@@ -23,6 +23,11 @@ class LimitField(Struct, frozen=True):
 _UNKNOWN = (("hold", "Keep positions, and say so"), ("breach", "Treat as breached: positions must be closed"))
 _AMOUNT = LimitField("Amount", "number", "money")
 _MAXIMUM = LimitField("Maximum", "number")
+_DAY_LEVELS = (
+    ("day_balance", "The balance when the day began"),
+    ("day_equity", "The equity when the day began"),
+    ("day_higher", "The higher of both when the day began"),
+)
 #: By key, or by limit and key where a key means different things.
 _FIELDS: dict[str, LimitField] = {
     "amount": _AMOUNT,
@@ -52,6 +57,61 @@ _FIELDS: dict[str, LimitField] = {
         choices=(("static", "Static: below the start"), ("trailing", "Trailing: below the highest equity")),
         default="static",
     ),
+    "percent": LimitField("Or a percentage", "number", "% instead of an amount"),
+    "of": LimitField(
+        "Percentage of",
+        "choice",
+        choices=(("initial", "The starting balance"),),
+        default="the starting balance",
+    ),
+    "daily_loss.of": LimitField(
+        "Percentage of",
+        "choice",
+        choices=(("initial", "The starting balance"), *_DAY_LEVELS),
+        default="the starting balance",
+    ),
+    "daily_loss.from": LimitField(
+        "Taken off", "choice", choices=_DAY_LEVELS, default="the balance when the day began"
+    ),
+    "breaks": LimitField(
+        "Breaks",
+        "choice",
+        choices=(("reached", "When it is reached"), ("below", "Only beyond it")),
+        default="when it is reached; a quantity beyond it",
+    ),
+    "severity": LimitField(
+        "A breach",
+        "choice",
+        choices=(("fail", "Fails the account"), ("pause", "Pauses it until the limit resets")),
+        default="fails the account",
+    ),
+    "judged": LimitField(
+        "Held against the floor",
+        "choice",
+        choices=(
+            ("closed", "Booked results"),
+            ("open_pnl", "Booked results and open P&L"),
+            ("end_of_day", "The balance at the end of each day"),
+        ),
+        default="as the line above; the end of a day counts as booked results",
+    ),
+    "on_payout": LimitField(
+        "After a payout the floor",
+        "choice",
+        choices=(
+            ("follow", "Goes down with it"),
+            ("keep", "Stays"),
+            ("lock", "Is set to the start and moves no more"),
+        ),
+        default="goes down with it",
+    ),
+    "scale": LimitField("By the day's first profit", "text", "profit: quantity, …", default="0: 2, 1500: 3"),
+    "symbols": LimitField("By root or symbol", "text", "root: quantity, …", default="ES: 5, MES: 50"),
+    "weights": LimitField("One counts as", "text", "root: share, …", default="MES: 0.1"),
+    "calendar": LimitField("File of the news", "text", "CSV with at, symbols and title"),
+    "before": LimitField("From so long before", "text", default="0"),
+    "after": LimitField("Until so long after", "text", default="0"),
+    "days": LimitField("Maximum", "number", "days"),
     "lock_at": LimitField("Stop trailing at", "number", "money, 0 is the start"),
     "since": LimitField("Start date", "date"),
     "per": LimitField(
