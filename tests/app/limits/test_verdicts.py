@@ -170,7 +170,7 @@ def test_a_breach_is_kept_with_the_fill_or_not_at_all(place: Place, monkeypatch:
     with place.tracker() as tracker:
         post(tracker, [filled(1, "BUY", 1000, 1)])
 
-        def fail(sources: SourceFiles) -> str:
+        def fail(sources: SourceFiles, instruments: object) -> str:
             raise StoreError("the disk is full")
 
         with monkeypatch.context() as patch:
