@@ -134,6 +134,20 @@ class WriteReport(Struct, kw_only=True, frozen=True):
         force_setattr(self, "duplicates", self.known)
 
 
+class RatesReport(Struct, kw_only=True, frozen=True):
+    """Result of stating exchange rates; if any is rejected, none was saved. `corrected` had another value before."""
+
+    file: str
+    id: int | None = None
+    new: int = 0
+    corrected: int = 0
+    known: int = 0
+    rejected: int = 0
+    repeated: bool = False
+    rejections: list[Rejection] = []
+    revision: int = 0
+
+
 class VerifyReport(Struct, kw_only=True):
     """Result of a verification: numbers of rows compared, and every difference as text."""
 

@@ -55,6 +55,7 @@ COMMANDS = {
     "settle": "imports",
     "opening": "imports",
     "fees": "ledger",
+    "rates": "currency.rates",
     "reconcile": "reconcile",
     "formats": "formats",
     "doctor": "ledger",

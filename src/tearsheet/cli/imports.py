@@ -89,9 +89,10 @@ def undo(number: int, dry_run: bool) -> None:
             click.echo(f"Import {number} would go with {preview.report.gone:,} fills")
             click.echo("\n".join(format_changes(preview)))
             return
+        what = "rates" if ImportHistory(tracker).get(number).layout == "rates" else "fills"
         report = ImportHistory(tracker).undo(number, getpass.getuser())
     click.echo(
-        f"Import {number} ({report.file}) is undone: {report.gone:,} fills went, {report.stayed:,} stayed "
+        f"Import {number} ({report.file}) is undone: {report.gone:,} {what} went, {report.stayed:,} stayed "
         f"because other imports brought them too, revision {report.revision}"
     )
 

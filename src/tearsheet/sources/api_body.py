@@ -5,7 +5,7 @@ A table of fields is the source of both the checks and the JSON Schema in the AP
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -95,6 +95,13 @@ def _quantity(value: Any) -> str:
     return text
 
 
+def _positive(value: Any) -> str:
+    text = _amount(value)
+    if Decimal(text) <= 0:
+        raise ValueError("must be positive")
+    return text
+
+
 _NAME_SCHEMA = {"type": "string", "pattern": _NAME}
 _ID_SCHEMA = _NAME_SCHEMA | {"not": {"const": "0"}}
 _LIMIT = 10**18
@@ -146,6 +153,20 @@ MARK_FIELDS = {
     "symbol": JsonField("Instrument, spelled as in its fills.", _NAME_SCHEMA, _NAME_RULE.parse),
     "price": JsonField("The last known price.", _AMOUNT_SCHEMA, _amount),
     "time": JsonField("When it was known.", _TIME_SCHEMA, _TIME_RULE.parse),
+}
+
+
+_CODE_SCHEMA = {"type": "string", "pattern": "^[A-Z0-9]{2,10}$"}
+_DAY_SCHEMA = {"type": "string", "format": "date", "pattern": f"^{DATE_PATTERN}$"}
+_CODE_RULE = matching(_CODE_SCHEMA["pattern"], "a currency code, such as EUR or USDT")
+RATE_FIELDS = {
+    "date": JsonField(
+        "The day it holds for.", _DAY_SCHEMA, matching(DATE_PATTERN, "a date, YYYY-MM-DD").parse
+    ),
+    "from": JsonField("The currency one unit of which is priced.", _CODE_SCHEMA, _CODE_RULE.parse),
+    "to": JsonField("The currency of its price.", _CODE_SCHEMA, _CODE_RULE.parse),
+    "rate": JsonField("The price; positive.", _QUANTITY_SCHEMA, _positive),
+    "source": JsonField("Who states it.", _NAME_SCHEMA, _NAME_RULE.parse, False),
 }
 
 
@@ -229,9 +250,22 @@ def parse_marks(
         try:
             made.append(_mark(_texts(content, MARK_FIELDS, tuple(MARK_FIELDS)), times, instruments))
         except RowError as bad:
-            p, text = bad.problem, truncate(json.dumps(content), _SHOWN)
-            made.append(Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint))
+            made.append(_rejection(bad, content, name, line))
     return made
+
+
+def _rejection(bad: RowError, content: object, name: str, line: int) -> Rejection:
+    p, text = bad.problem, truncate(json.dumps(content), _SHOWN)
+    return Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint)
+
+
+def parse_rates(objects: Iterable[dict[str, Any]], name: str) -> Iterator[tuple[int, list[str]] | Rejection]:
+    """Yield the exchange rates of a request as texts with their places from 1, or reject them."""
+    for line, content in enumerate(objects, 1):
+        try:
+            yield line, _texts(content, RATE_FIELDS, tuple(RATE_FIELDS))
+        except RowError as bad:
+            yield _rejection(bad, content, name, line)
 
 
 _TWICE = RowProblem("conflicting_id", "the same execution stands twice in this request", "send it once")
@@ -271,9 +305,12 @@ def _text(name: str, field: JsonField, value: Any) -> str:
         raise RowError(_CODES.get(name, "bad_value"), f"{name} is {shown}", str(error)) from None
 
 
-_CODES = {"time": "bad_time", "side": "bad_side", "quantity": "bad_quantity"} | dict.fromkeys(
-    ("price", "commission", "stop_loss", "target"), "bad_number"
-)
+_CODES = {
+    "time": "bad_time",
+    "date": "bad_time",
+    "side": "bad_side",
+    "quantity": "bad_quantity",
+} | dict.fromkeys(("price", "commission", "stop_loss", "target", "rate"), "bad_number")
 
 
 def _nullable(field: JsonField) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tearsheet.log import log_event
 from tearsheet.settings import Settings
 from tearsheet.web.api.alerts import add_alerts
 from tearsheet.web.api.charts import add_charts
+from tearsheet.web.api.currency.rates import add_rates
 from tearsheet.web.api.events import add_events
 from tearsheet.web.api.fees import add_fees
 from tearsheet.web.api.health import add_health
@@ -76,6 +77,7 @@ def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> list[A
     add_reconcile(trading, app_context)
     add_openings(trading, app_context)
     add_fees(trading, app_context)
+    add_rates(trading, app_context)
     add_notes(trading, app_context)
     add_alerts(trading, app_context)
     add_risk(risk, app_context)

@@ -14,8 +14,8 @@ from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Page, PageCursor, TradeCursor, TradeFilter
 from tearsheet.store.tables import pages
-from tearsheet.store.tables.marks import Mark, Marks
 from tearsheet.store.tables.pages import RowRange
+from tearsheet.store.tables.prices import Mark, Marks
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.trade_list import TradeList, TradeScope
 from tearsheet.trade.amount import ZERO, exact, ratio

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.store.tables.marks import Mark, Marks
+from tearsheet.store.tables.prices import Mark, Marks
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Position

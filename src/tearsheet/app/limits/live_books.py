@@ -33,7 +33,7 @@ from tearsheet.store.tables.breaches import (
     save_snapshot,
 )
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.marks import Marks
+from tearsheet.store.tables.prices import Marks
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position, signed_open_quantity
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, is_ahead

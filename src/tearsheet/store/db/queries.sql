@@ -548,3 +548,17 @@ SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id WHERE t.tag
 SELECT n.position_id, t.tag FROM note_tag t JOIN note n ON n.id = t.note_id WHERE n.position_id IS NOT NULL
 -- name: count_tag
 SELECT COUNT(*) FROM note_tag WHERE tag = ?
+
+-- name: rates_of_pair
+SELECT * FROM rate WHERE from_currency = ? AND to_currency = ? AND day >= ? AND day <= ? ORDER BY day, source_id
+-- name: count_rates_of_source
+SELECT COUNT(*) FROM rate WHERE source_id = ?
+-- name: remove_rates_of_source
+DELETE FROM rate WHERE source_id = ?
+-- name: rate_currencies
+SELECT from_currency AS currency FROM rate UNION SELECT to_currency FROM rate
+-- name: listed_rates
+SELECT r.from_currency, r.to_currency, r.day, r.source_id, r.rate, r.origin, s.read_at, b.who
+FROM rate r JOIN source s ON s.id = r.source_id JOIN batch b ON b.source_id = r.source_id
+WHERE r.day >= ? AND r.day <= ? AND (? = '' OR r.from_currency = ?) AND (? = '' OR r.to_currency = ?)
+ORDER BY r.day DESC, r.from_currency, r.to_currency, r.source_id DESC LIMIT ?

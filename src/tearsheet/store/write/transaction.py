@@ -12,6 +12,7 @@ from tearsheet.store.tables.account_states import note_last_record
 from tearsheet.store.tables.columns import BatchRow, RejectionRow, Row, SourceRow, UndoRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
+from tearsheet.store.tables.prices import RateTable
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile, StreamRow
 from tearsheet.store.tables.sources import INSTRUMENTS, DoubtTable
@@ -26,8 +27,11 @@ from tearsheet.store.write.vanished_records import VanishedRecords
 from tearsheet.trade.fee_schedule import FeeSchedule
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
+from tearsheet.trade.rate import Rate
 from tearsheet.trade.session import TradingCalendar, to_micros
 
+#: The layout of imports of exchange rates.
+RATES_LAYOUT = "rates"
 #: From this size of a file, or number of fills, the indexes of an empty ledger are created at the end.
 _BULK_BYTES = 1 << 20
 _BULK_FILLS = 50_000
@@ -95,7 +99,7 @@ class LedgerTransaction:
         #: statements that create the indexes again that were dropped while a large file is read
         self._fact_indexes: list[str] = []
         self._book_indexes: list[str] = []
-        self._is_rebuilt = False
+        self._is_rebuilt = self._has_new_rates = False
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
@@ -225,6 +229,16 @@ class LedgerTransaction:
         self._queries.add(BatchRow, [row])
         self.changed = True
 
+    def add_rates(
+        self, state: FileState, checksum: int, rates: Sequence[Rate], counts: ImportCounts, who: str | None
+    ) -> int:
+        """Store the exchange rates of an import, which all conversions depend on; return its id."""
+        source_id = self._add_source("import", RATES_LAYOUT, state, None)
+        RateTable(self._queries).add(source_id, rates)
+        self.close_import(source_id, state, checksum, counts.new + counts.known, counts, [], who)
+        self._has_new_rates = True
+        return source_id
+
     def mark_rejections_superseded(self, source_id: int, earlier: Iterable[SourceFile]) -> None:
         """Withdraw the rejections of earlier imports of a file that is read again."""
         for source in earlier:
@@ -232,6 +246,8 @@ class LedgerTransaction:
 
     def undo_import(self, source: SourceFile, who: str) -> UndoResult:
         """Remove an import as if it had never happened, and save that it was undone."""
+        if source.layout == RATES_LAYOUT:
+            return self._undo_rates(source, who)
         self._queries.connection.limit_memory()
         self._fills = self._fills or FillImporter(self._queries, self._streams)
         undo = ImportUndo(self._queries, self._streams, self._fills, source.id)
@@ -245,6 +261,13 @@ class LedgerTransaction:
         self._queries.execute("count_undo", (result.removed, result.retained, source.id))
         self.changed = True
         return result
+
+    def _undo_rates(self, source: SourceFile, who: str) -> UndoResult:
+        removed = RateTable(self._queries).remove(source.id)
+        row = UndoRow(source_id=source.id, at_us=self._now_us, who=who, gone=removed, stayed=0)
+        self._queries.add(UndoRow, [row])
+        self._has_new_rates = self.changed = True
+        return UndoResult(removed, 0)
 
     def rebuild(self) -> None:
         """Rebuild all books from the facts."""
@@ -299,7 +322,9 @@ class LedgerTransaction:
         if self.changed:
             self._ledger.sources.find_overlaps(self._rules.instruments)
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
-        self._ledger.hooks.on_commit(touched)
+        # a rate moves no booking, but limits of every account that converts by it
+        rated = frozenset(self._queries.values("accounts")) if self._has_new_rates else frozenset()
+        self._ledger.hooks.on_commit(touched | rated)
         return revision
 
     def _reattach_notes(self, touched: frozenset[str]) -> None:

@@ -4,27 +4,26 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask import Response, request
-from msgspec.structs import asdict
+from flask import Response
 
 from tearsheet.app.analysis.lists import ListedFill, Lists, PositionView
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA
 from tearsheet.app.reports import WriteReport, WriteRequest
-from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Page, PageCursor
+from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.http import parameters
-from tearsheet.web.http.bodies import check_content_type, check_json_counts, cursor_from, idempotency_key
-from tearsheet.web.http.environ_keys import REQUEST_ID
-from tearsheet.web.http.errors import HttpError, rejected_items, rejection_to_json
+from tearsheet.web.http.bodies import cursor_from
+from tearsheet.web.http.errors import rejection_to_json
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.parameters import cursor_of
 from tearsheet.web.http.responses import success_response
 from tearsheet.web.schemas.answer import Answer, PageAnswer
 from tearsheet.web.schemas.trading import MarkView, RejectionView, WriteResult
 from tearsheet.web.server.context import AppContext
+from tearsheet.web.server.posting import one_or_many, post_view
 
 _EXAMPLE_FILL = {
     "account": "Sim101",
@@ -110,9 +109,9 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
 
 def add_write_endpoints(api: Api, app_context: AppContext) -> None:
     """Add the posts of fills and marks, and the list and removal of marks."""
-    for name, schema, example, title in (
-        ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none"),
-        ("marks", MARK_SCHEMA, _EXAMPLE_MARK, "Keep last known prices, all or none"),
+    for name, schema, example, title, write in (
+        ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none", _save_fills),
+        ("marks", MARK_SCHEMA, _EXAMPLE_MARK, "Keep last known prices, all or none", _save_marks),
     ):
         api.add(
             Operation(
@@ -122,13 +121,21 @@ def add_write_endpoints(api: Api, app_context: AppContext) -> None:
                 title=title,
                 level="write",
                 description=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
-                body=Body(("application/json",), _one_or_many(schema, name), example),
+                body=Body(("application/json",), one_or_many(schema, name), example),
                 response_type=Answer[WriteResult],
                 statuses=(400, 409, 411, 413, 415, 422),
             ),
-            _post_view(app_context, name),
+            post_view(app_context, name, write),
         )
     _add_mark_endpoints(api, app_context)
+
+
+def _save_fills(tracker: PerformanceTracker, request: WriteRequest) -> WriteReport:
+    return ApiWrites(tracker).fills(request)
+
+
+def _save_marks(tracker: PerformanceTracker, request: WriteRequest) -> WriteReport:
+    return ApiWrites(tracker).marks(request)
 
 
 def _add_mark_endpoints(api: Api, app_context: AppContext) -> None:
@@ -171,12 +178,6 @@ def _remove_mark(app_context: AppContext, symbol: str) -> Response:
     with app_context.tracker_pool.borrow() as tracker:
         removed = ApiWrites(tracker).remove_mark(symbol)
     return success_response(app_context.timestamp, removed)
-
-
-def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    many = {"type": "array", "items": schema, "minItems": 1}
-    named = {"type": "object", "properties": {name: many}, "required": [name], "additionalProperties": False}
-    return {"anyOf": [schema, many, named]}
 
 
 def _positions_view(app_context: AppContext) -> Callable[..., Response]:
@@ -238,32 +239,3 @@ def _rejections(app_context: AppContext, limit: int, cursor: PageCursor | None) 
         page = Lists(query.tracker).rejections(limit, after)
     rows = [rejection_to_json(row) for row in page.items]
     return success_response(app_context.timestamp, rows, next_cursor=cursor_of(page.next))
-
-
-def _post_view(app_context: AppContext, name: str) -> Callable[..., Response]:
-    def view() -> Response:
-        check_content_type("application/json")
-        body = request.get_data()
-        check_json_counts(body)
-        write_request = WriteRequest(
-            body,
-            f"POST /api/{name} {request.environ[REQUEST_ID]}",
-            idempotency_key(app_context.access.client_name(request)),
-        )
-        try:
-            with app_context.tracker_pool.borrow() as tracker:
-                posts = ApiWrites(tracker)
-                report: WriteReport = (posts.fills if name == "fills" else posts.marks)(write_request)
-        except FormatError as error:
-            raise HttpError(400, error.message, error.hint) from None
-        except UsageError as error:  # the idempotency key was used for another request
-            raise HttpError(409, error.message, error.hint) from None
-        if report.rejections:
-            raise rejected_items(report.rejections)
-        data = asdict(report)
-        del data["rejections"]
-        return success_response(
-            app_context.timestamp, data, 201 if report.new and not report.repeated else 200
-        )
-
-    return view

@@ -117,6 +117,16 @@ CURRENCY = Parameter(
     {"type": "string", "pattern": "^[A-Z]{3,5}$"},
     CURRENCY_CODE.parse,
 )
+_ANY_CODE = matching("[A-Z0-9]{2,10}", "a currency code in capitals")
+RATE_PAIR = tuple(
+    Parameter(
+        f"{way}_currency",
+        f"Only rates {way} this currency.",
+        {"type": "string", "pattern": "^[A-Z0-9]{2,10}$"},
+        _ANY_CODE.parse,
+    )
+    for way in ("from", "to")
+)
 DATE = date_of("date", "The day; the window that holds it is shown. By default the present session.")
 WINDOW = choice("window", "Kind of window.", *KINDS, default="daily")
 START = date_of("start", "First day. Without --end: selects the period that contains it.")

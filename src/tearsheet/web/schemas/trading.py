@@ -1,6 +1,6 @@
-"""Response types of rejected rows and of fills and marks that were posted."""
+"""Response types of rejected rows, of rates, and of fills and marks that were posted."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -36,5 +36,32 @@ class WriteResult(Struct, kw_only=True):
     new: int
     known: int
     duplicates: int
+    repeated: bool
+    revision: int
+
+
+class RateView(Struct, kw_only=True):
+    """An exchange rate: one unit of `from_currency` is `rate` units of `to_currency` on a day."""
+
+    day: date
+    from_currency: str
+    to_currency: str
+    rate: Decimal
+    source: str
+    import_id: int
+    recorded_at: datetime
+    recorded_by: str | None
+    counts: bool
+
+
+# a view because rejections of a request are an error answer
+class RatesResult(Struct, kw_only=True):
+    """Result of stating rates: new ones, corrected ones and known ones, and the import they are kept as, if any."""
+
+    file: str
+    id: int | None
+    new: int
+    corrected: int
+    known: int
     repeated: bool
     revision: int

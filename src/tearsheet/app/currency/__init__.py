@@ -1,0 +1,1 @@
+"""Exchange rates, and views of the ledger in one currency."""
