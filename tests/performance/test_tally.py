@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.performance.tally import Curve, Streaks, Tally, merge
+from tearsheet.trade.amount import exact
+from tearsheet.trade.event import CASH
 from tearsheet.trade.fill import Side
 from tearsheet.trade.position import Booking, Position
 from tests.support.laws import examples
@@ -217,3 +219,30 @@ def test_the_falls_of_a_curve_tell_the_deepest_share_of_any_balance(
     shares = [Fraction(depth) / Fraction(balance + high) for high, depth in joined.falls]
     assert max(shares, default=Fraction(0)) == deepest_share(Decimal(balance), drawn)
     assert max((depth for _, depth in joined.falls), default=Decimal(0)) == joined.drawdown
+
+
+paid = st.tuples(st.sampled_from(sorted(CASH)), amounts)
+
+
+@examples(100)
+@given(st.lists(st.one_of(trades, paid), max_size=12), st.integers(0, 12))
+def test_money_of_an_account_adds_up_over_any_cut(drawn: list[tuple], cut: int) -> None:  # type: ignore[type-arg]
+    """What an account made and what came and went is the change of its balance, however the time is cut."""
+    made = [
+        Booking("", "A", "", "USD", T + timedelta(seconds=n), 0, f"c{n}", 0, Decimal(0), Decimal(0), Decimal(0),
+                Decimal(0), False, event=one[0], cash=one[1])
+        if len(one) == 2
+        else rows([trades_at])[0][0]
+        for n, one in enumerate(drawn)
+        for trades_at in [one]
+    ]  # fmt: skip
+    whole = Tally.from_bookings(made)
+    assert Tally.from_bookings(made[:cut]) + Tally.from_bookings(made[cut:]) == whole
+    money = whole.money
+    with exact():
+        assert whole.result == whole.curve.net + money.income - money.costs - money.tax
+        counted = [one for one in made if one.event != "credit"]
+        assert whole.balance_change == sum((one.net + one.cash for one in counted), Decimal(0))
+        assert whole.result_curve == Curve.from_amounts([one.result for one in made]) or not money
+    assert whole.fills == sum(one.event is None for one in made)
+    assert msgspec.json.decode(msgspec.json.encode(whole), type=Tally) == whole

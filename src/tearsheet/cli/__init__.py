@@ -44,7 +44,7 @@ COMMANDS = {
     "explain": "query",
     "positions": "query",
     "note": "note",
-    "accounts": "query",
+    "accounts": "ledger",
     "rejections": "query",
     "verdict": "limits",
     "release": "limits",

@@ -1,4 +1,4 @@
-"""The commands explain, positions, accounts and rejections."""
+"""The commands explain, positions and rejections."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -92,15 +92,6 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
     click.echo(columns(head, lines, "llllrrrrrlll"))
     if len(trades) > most:
         click.echo(f"… and {len(trades) - most:,} more; -n {len(trades)} shows all")
-
-
-@click.command()
-def accounts() -> None:
-    """List every account that traded, or that a rejected row names."""
-    with open_tracker() as tracker:
-        tracker.sync()
-        for account in tracker.accounts():
-            click.echo(account)
 
 
 @click.command(short_help="Lines that could not be used, and why.")
@@ -209,4 +200,4 @@ def _note_cell(remark: NoteSummary) -> str:
     return f"{pen}{', '.join(remark.tags)}".strip()
 
 
-COMMANDS = {"explain": explain, "positions": positions, "accounts": accounts, "rejections": rejections}
+COMMANDS = {"explain": explain, "positions": positions, "rejections": rejections}

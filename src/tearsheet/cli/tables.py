@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from tearsheet.log import log_event
 from tearsheet.performance.metric import METRICS, MetricValue
 from tearsheet.performance.summary import LimitStatus, PerformanceSummary, Variance
 from tearsheet.rules import AlertEvent
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Rejection
 from tearsheet.words import format_metric
 
@@ -240,3 +241,11 @@ class _ProgressBar:
         if self._bar is not None:
             self._bar.refresh()
             self._bar.stop()
+
+
+def format_amounts(amounts: Mapping[str, Decimal | None]) -> str:
+    """Format amounts by currency; a dash stands for an unknown one."""
+    return ", ".join(
+        f"{'—' if amount is None else to_plain_string(amount)} {currency}"
+        for currency, amount in amounts.items()
+    )

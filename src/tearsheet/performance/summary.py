@@ -26,7 +26,7 @@ PARTIAL_CODES = {
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
     "unread_file": "a file in the log folder is named nearly like a log, and is not read",
     "mixed_modes": "paper and live trades are combined; filter with --mode",
-    "other_currencies": "trades in other currencies are excluded; choose a currency with --currency",
+    "other_currencies": "amounts in other currencies are excluded; choose a currency with --currency",
     "overlapping_sources": "an account has trade-log entries and imported fills of one symbol; they may be duplicates",
     "unmatched_closes": "fills or events close what nothing opened; they are kept, and in no figure",
     "unknown_cost": "what was sold came without its cost, so its result is not known",

@@ -6,7 +6,7 @@ Drawdowns and streaks depend on order. So only consecutive tallies may be added,
 several accounts is built from their bookings in time order, never with `+`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
@@ -16,11 +16,13 @@ from operator import add, attrgetter, sub
 from msgspec import Struct
 
 from tearsheet.trade.amount import ONE, ZERO, exact
+from tearsheet.trade.event import ACCOUNT_PARTS, AccountPart
 from tearsheet.trade.position import Booking, Position, outcome_of
 
 _MICROSECOND = timedelta(microseconds=1)
 _gross, _fees, _quantity = attrgetter("gross"), attrgetter("fees"), attrgetter("quantity")
-_carry, _event = attrgetter("carry"), attrgetter("event")
+_carry, _event, _cash = attrgetter("carry"), attrgetter("event"), attrgetter("cash")
+_result = attrgetter("result")
 WIN, LOSS, BREAKEVEN = 1, -1, 0
 #: The name under which the tally of all accounts is kept.
 ALL_ACCOUNTS = ""
@@ -91,6 +93,56 @@ def _falls(path: list[Decimal]) -> Iterator[tuple[Decimal, Decimal]]:
         yield high, high - trough
 
 
+class AccountSums(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Money of an account beside its trading in a period: one sum for each of `ACCOUNT_PARTS`.
+
+    `inflows` is what came in of flows and conversions, without what went out; returns are of the balance with it.
+    `payouts` is what was paid out to the trader, at most 0; it is a part of the flows.
+    `curve` is that of the results: net P&L plus income less costs and tax.
+    """
+
+    income: Decimal = ZERO
+    costs: Decimal = ZERO
+    tax: Decimal = ZERO
+    flows: Decimal = ZERO
+    converted: Decimal = ZERO
+    inflows: Decimal = ZERO
+    payouts: Decimal = ZERO
+    curve: Curve = Curve()
+
+    @classmethod
+    def from_bookings(cls, bookings: Sequence[Booking]) -> "AccountSums":
+        """Return the sums of bookings in order of time."""
+        sums: dict[AccountPart, Decimal] = dict.fromkeys(ACCOUNT_PARTS, ZERO)
+        inflows = payouts = ZERO
+        for booking in bookings:
+            if (part := booking.account_part) is None:
+                continue
+            sums[part[0]] += part[1]
+            if part[0] in ("flows", "converted"):
+                inflows += max(part[1], ZERO)
+            if booking.event == "payout":
+                payouts += min(part[1], ZERO)
+        return cls(**sums, inflows=inflows, payouts=payouts, curve=Curve.from_amounts(map(_result, bookings)))
+
+    def __add__(self, later: "AccountSums") -> "AccountSums":
+        sums = {part: getattr(self, part) + getattr(later, part) for part in ACCOUNT_PARTS}
+        return AccountSums(
+            **sums,
+            inflows=self.inflows + later.inflows,
+            payouts=self.payouts + later.payouts,
+            curve=self.curve + later.curve,
+        )
+
+    @property
+    def outflows(self) -> Decimal:
+        """Return what went out of flows and conversions, at most 0; call it inside `exact()`."""
+        return self.flows + self.converted - self.inflows
+
+
+NO_ACCOUNT_SUMS = AccountSums()
+
+
 class Streaks(Struct, frozen=True, gc=False):
     """Streaks of equal outcomes: the first, the last, and the longest of wins and of losses.
 
@@ -145,7 +197,8 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
     """Sums of a period of trading; `Tally()` is empty.
 
     Fills, gross, fees, carry, quantity and curve come from bookings, the rest from closed positions. `won`
-    and `lost` are Σ net of winners (≥ 0) and losers (≤ 0), `closed_net` of all closed positions.
+    and `lost` are Σ net of winners (≥ 0) and losers (≤ 0), `closed_net` of all closed positions. `account` is
+    money beside trading, None where there was none.
     """
 
     fills: int = 0
@@ -174,6 +227,29 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
     live: int = 0
     streaks: Streaks = Streaks()
     carry: Decimal = ZERO
+    account: AccountSums | None = None
+
+    @property
+    def money(self) -> AccountSums:
+        """Return the money of the account beside trading."""
+        return self.account or NO_ACCOUNT_SUMS
+
+    @property
+    def result_curve(self) -> Curve:
+        """Return the curve of what the account made; without money beside trading it is that of net P&L."""
+        return self.curve if self.account is None else self.account.curve
+
+    @property
+    def result(self) -> Decimal:
+        """Return what the account made: net P&L plus income less costs and tax."""
+        return self.result_curve.net
+
+    @property
+    def balance_change(self) -> Decimal:
+        """Return by how much the balance changed: the result plus flows; call it inside `exact()`."""
+        return (
+            self.result if self.account is None else self.result + self.account.flows + self.account.converted
+        )
 
     @property
     def closed(self) -> int:
@@ -221,7 +297,14 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
                 self.live + later.live,
                 self.streaks + later.streaks,
                 self.carry + later.carry,
+                self._join_account(later),
             )
+
+    def _join_account(self, later: "Tally") -> AccountSums | None:
+        if self.account is None and later.account is None:
+            return None
+        own = self.account or AccountSums(curve=self.curve)
+        return own + (later.account or AccountSums(curve=later.curve))
 
 
 def merge(tallies: Iterable[Tally]) -> Tally:
@@ -230,7 +313,9 @@ def merge(tallies: Iterable[Tally]) -> Tally:
 
 
 def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
-    rows = list(bookings)
+    every = list(bookings)
+    has_cash = any(map(_cash, every))
+    rows = [row for row in every if not row.is_cash] if any(map(_event, every)) else every
     gross, fees = list(map(_gross, rows)), list(map(_fees, rows))
     traded = [row for row in rows if row.event is None] if any(map(_event, rows)) else rows
     quantity = sum(map(abs, map(_quantity, traded)), ZERO)
@@ -239,7 +324,10 @@ def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
     net = map(sub, gross, fees)
     curve = Curve.from_amounts(map(add, net, carry) if has_carry else net)
     carried = sum(carry, ZERO) if has_carry else ZERO
-    return Tally(len(rows), sum(gross, ZERO), sum(fees, ZERO), quantity, curve, carry=carried)
+    account = AccountSums.from_bookings(every) if has_cash else None
+    return Tally(
+        len(rows), sum(gross, ZERO), sum(fees, ZERO), quantity, curve, carry=carried, account=account
+    )
 
 
 class _DurationSums:

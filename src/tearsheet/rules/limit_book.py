@@ -200,6 +200,8 @@ class LimitBook:
         bookings and the stored breaches instead.
         """
         self._check_order(booking)
+        if booking.is_cash:
+            return self._book_cash(booking)
         if booking.currency != self.context.currency:
             self.other_currencies.add(booking.currency)
             return ()
@@ -212,6 +214,20 @@ class LimitBook:
                 self.sums.in_news += 1
             self.sums.add_booking(booking, position, outside=outside)
             self.missing_marks = ()
+            return breaches + self._evaluate_limits(booking.time, LastChange(booking.fill_key, booking.time))
+
+    def _book_cash(self, booking: Booking) -> tuple[Breach, ...]:
+        """Add money of the account: limits judge what it made of it, never what came or went."""
+        with exact():
+            is_made = bool(booking.result)
+        if booking.currency != self.context.currency:
+            if is_made:
+                self.other_currencies.add(booking.currency)
+            return ()
+        breaches = self.advance_time(booking.time)
+        self._last, self.processed_until = booking.order, booking.time
+        with exact():
+            self.sums.add_booking(booking, None, outside=False)
             return breaches + self._evaluate_limits(booking.time, LastChange(booking.fill_key, booking.time))
 
     def mark(self, at: datetime, pnl: UnrealizedPnl) -> tuple[Breach, ...]:

@@ -84,8 +84,11 @@ class AccountFlow(Struct, frozen=True):
 
 
 def flow_of(booking: Booking) -> AccountFlow | None:
-    """Return the flow that a booking is, or None."""
-    return None
+    """Return the flow that a booking is, or None; what a conversion moves is one in its currency."""
+    part = booking.account_part
+    if part is None or part[0] not in ("flows", "converted"):
+        return None
+    return AccountFlow(part[1], is_payout=booking.event == "payout" and part[1] < 0)
 
 
 class LimitSumsSnapshot(Struct, frozen=True, kw_only=True):
@@ -218,7 +221,7 @@ class LimitSums:
             self.add_flow(flow)
         net = booking.net
         before = self.holdings.get(booking.position_id)
-        self._add(net)
+        self._add(booking.result)
         if booking.event is None:
             self.last_fill_on = self.session
         if outside and not self._is_reducing(before, booking):
@@ -257,12 +260,13 @@ class LimitSums:
             self.high_with_open = max(self.high_with_open, self.equity + pnl)
 
     def add_session_tally(self, tally: Tally, evaluate: Callable[[], None]) -> None:
-        """Add a session, or its first part, as a tally.
+        """Add a session, or its first part, as a tally: what came in first, what left at its end.
 
         `evaluate` is called at the lowest P&L of the session too, so that a loss that was recovered
         is detected. Unrealized P&L is unknown there.
         """
-        curve, streak = tally.curve, tally.streaks
+        curve, streak, money = tally.result_curve, tally.streaks, tally.money
+        self.add_flow(AccountFlow(money.inflows, is_payout=False))
         before = (self.result, self.day_net, self.week_net, self.month_net, self.equity, self.losses)
         self._add(curve.low)
         first = self.losses + streak.first_length if streak.first == LOSS else 0
@@ -281,6 +285,8 @@ class LimitSums:
             only_losses = streak.last == LOSS and streak.last_length == streak.count
             trailing = streak.last_length if streak.last == LOSS else 0
             self.losses = self.losses + trailing if only_losses else trailing
+        self.add_flow(AccountFlow(money.outflows - money.payouts, is_payout=False))
+        self.add_flow(AccountFlow(money.payouts, is_payout=money.payouts < 0))
         self.high_with_open = max(self.high_with_open, self.equity)
         evaluate()
 

@@ -127,7 +127,20 @@ class Simulation:
         if booking.currency != self._book.context.currency:
             return
         with exact():
-            self._add_booking(booking, position, booking.net)
+            if booking.is_cash:
+                self._add_cash(booking)
+            else:
+                self._add_booking(booking, position, booking.net)
+
+    def _add_cash(self, booking: Booking) -> None:
+        """Add money of the account, which no limit would have prevented."""
+        day = self._days.setdefault(self._book.context.calendar.trading_day_of(booking.time), [ZERO, ZERO])
+        result = booking.result
+        day[0] += result
+        day[1] += result
+        breaches = self._book.book(booking)
+        if breaches and not (self._stops and self._stops[-1].covers(booking.time)):
+            self._record_stop(breaches)
 
     def _add_booking(self, booking: Booking, position: Position | None, net: Decimal) -> None:
         day = self._days.setdefault(self._book.context.calendar.trading_day_of(booking.time), [ZERO, ZERO])

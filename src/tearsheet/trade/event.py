@@ -41,27 +41,41 @@ Change = Literal[
     "opening",
     "opening_from_reported",
 ]
-#: Money of the account that no instrument causes: kept as a fact, in no result of trading.
-Cash = Literal[
-    "credit_interest",
+#: Money of the account that no instrument causes, by what it counts as.
+Income = Literal["credit_interest", "lending_income", "staking", "bonus", "referral", "courtesy"]
+Cost = Literal[
     "margin_interest",
+    "platform_fee",
     "data_fee",
     "account_fee",
-    "withholding_tax",
-    "deposit",
-    "withdrawal",
-    "payout",
-    "transfer",
-    "adjustment",
-    "credit",
-    "conversion",
+    "advisor_fee",
+    "transfer_fee",
     "conversion_fee",
 ]
+Tax = Literal["withholding_tax", "tax"]
+Flow = Literal["deposit", "withdrawal", "payout", "transfer"]
+#: An adjustment is income or a cost by its sign, a conversion moves money between currencies, and a credit that may
+#: not be withdrawn counts as nothing.
+Cash = Literal[Income, Cost, Tax, Flow, "adjustment", "conversion", "credit"]
+#: What money of an account counts as, beside the parts of trading: gross, fees and carry.
+AccountPart = Literal["income", "costs", "tax", "flows", "converted"]
+ACCOUNT_PARTS: tuple[AccountPart, ...] = get_args(AccountPart)
+#: Parts of what an account made; the others came and went without being made.
+RESULT_PARTS: frozenset[AccountPart] = frozenset(("income", "costs", "tax"))
+#: Parts that are stated as what was paid.
+_PAID: frozenset[AccountPart] = frozenset(("costs", "tax"))
 EventKind = Literal[Carry, FeeRow, Settlement, Cancel, Change, Cash]
 CARRY: frozenset[str] = frozenset(get_args(Carry))
 CHANGES: frozenset[str] = frozenset((*get_args(Change), *get_args(Cancel)))
 CASH: frozenset[str] = frozenset(get_args(Cash))
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+_PART_OF: dict[str, AccountPart] = {
+    **dict.fromkeys(get_args(Income), "income"),
+    **dict.fromkeys(get_args(Cost), "costs"),
+    **dict.fromkeys(get_args(Tax), "tax"),
+    **dict.fromkeys((*get_args(Flow), "transfer_in", "transfer_out"), "flows"),
+    "conversion": "converted",
+}
 #: Changes that link two instruments or accounts, which are booked together.
 LINKS = ("rename", "merger", "spin_off", "transfer_out")
 Ratio = tuple[Decimal, Decimal]
@@ -133,6 +147,16 @@ class Event(Fill, frozen=True, gc=False, kw_only=True):
         if self.kind not in LINKS or not (self.terms.to or self.terms.to_account):
             return None
         return self.terms.to_account or self.account, self.terms.to or self.symbol
+
+
+def account_part(kind: str, moved: Decimal) -> tuple[AccountPart, Decimal] | None:
+    """Return what money that moved an account's balance counts as, and by how much; None for what counts as nothing."""
+    part = _PART_OF.get(kind)
+    if part is None and kind == "adjustment":
+        part = "income" if moved > 0 else "costs"
+    if part is None:
+        return None
+    return part, -moved if part in _PAID else moved
 
 
 def event_key(event_id: str, kind: str) -> str:

@@ -71,7 +71,7 @@ class EventBook(PartialBook):
 
     def _apply(self, event: Event) -> list[Booking]:
         if event.kind in CASH:
-            return []
+            return [event_booking(event, "", cash=event.amount or ZERO)]
         change = self._changes.get(event.kind)
         if change is not None:
             booked = self._change(event, change)
@@ -377,8 +377,9 @@ class EventBook(PartialBook):
             held = self._open[stream_key(event)]
             held.closed_by = UNKNOWN_COST
             self._costless.add(held.id)
-        signed = event.quantity if event.side is Side.BUY else -event.quantity
-        return [event_booking(event, came.id, signed)]
+        sign = ONE if event.side is Side.BUY else -ONE
+        flow = sign * came.cost if event.kind == "transfer_in" else ZERO
+        return [event_booking(event, came.id, sign * event.quantity, cash=flow)]
 
     def _trust(self, event: Event) -> list[Booking]:
         """Change nothing at its own instant: the streams that are trusted are known from the beginning."""
@@ -397,8 +398,10 @@ class EventBook(PartialBook):
         position.quantity -= quantity
         position.entry_value -= cost if position.multiplier == ONE else ZERO
         position.last = event
-        signed = -quantity if position.side is Side.BUY else quantity
-        bookings = [replace(event_booking(event, position.id, signed, closes=not position.left), price=price)]
+        signed, went = (-quantity, -cost) if position.side is Side.BUY else (quantity, cost)
+        bookings = [
+            event_booking(event, position.id, signed, closes=not position.left, cash=went, price=price)
+        ]
         if not position.left:
             del self._open[stream_key(event)]
             if position.gross or position.fees or position.carry or position.number > 1:
@@ -414,5 +417,5 @@ class EventBook(PartialBook):
             came.cost, came.opened_at = cost, position.opened_at
             came.entry_value = cost if position.multiplier == ONE else ZERO
             self._join(there, came)
-            bookings.append(event_booking(there, came.id, -signed))
+            bookings.append(event_booking(there, came.id, -signed, cash=-went))
         return bookings

@@ -29,6 +29,8 @@ def event_booking(
     fees: Decimal = ZERO,
     carry: Decimal = ZERO,
     closes: bool = False,
+    cash: Decimal = ZERO,
+    price: Decimal = ZERO,
 ) -> Booking:
     """Return the booking of an event."""
     return Booking(
@@ -41,12 +43,13 @@ def event_booking(
         event.key,
         0,
         quantity,
-        ZERO,
+        price,
         gross,
         fees,
         closes,
         carry,
         event.kind,
+        cash,
     )
 
 

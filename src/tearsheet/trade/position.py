@@ -25,7 +25,7 @@ from tearsheet.trade.amount import (
     to_plain_string,
     trade_value,
 )
-from tearsheet.trade.event import Gap
+from tearsheet.trade.event import CASH, RESULT_PARTS, AccountPart, Gap, account_part
 from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
 from tearsheet.trade.session import EARLIEST
 
@@ -39,7 +39,7 @@ class Booking(Struct, frozen=True, gc=False):
 
     `part` is 1 for the part of a reversing fill that opens the next position, else 0. `carry` is what holding
     paid or, below 0, cost. `event` is the kind of event, None for a fill. An event that affects no position has
-    an empty `position_id`.
+    an empty `position_id`. `cash` is money that came to the account or, below 0, left it, beside trading.
     """
 
     position_id: str
@@ -57,11 +57,27 @@ class Booking(Struct, frozen=True, gc=False):
     closes: bool
     carry: Decimal = ZERO
     event: str | None = None
+    cash: Decimal = ZERO
 
     @property
     def net(self) -> Decimal:
         """Return P&L after fees and carry; call it inside `exact()`."""
         return self.gross - self.fees + self.carry
+
+    @property
+    def is_cash(self) -> bool:
+        """Return whether the booking is money of the account that no instrument caused."""
+        return self.event in CASH
+
+    @property
+    def account_part(self) -> tuple[AccountPart, Decimal] | None:
+        """Return what `cash` counts as, and by how much."""
+        return account_part(self.event, self.cash) if self.event is not None and self.cash else None
+
+    @property
+    def result(self) -> Decimal:
+        """Return what the account made: net P&L plus income less costs and tax; call it inside `exact()`."""
+        return self.net + self.cash if (self.account_part or ("",))[0] in RESULT_PARTS else self.net
 
     @property
     def order(self) -> tuple[datetime, str, int, str, int, str, int]:

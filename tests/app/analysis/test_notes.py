@@ -1,11 +1,9 @@
 """Notes and tags: kept with the fill that opened a position, whatever becomes of the position."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +11,6 @@ from hypothesis import strategies as st
 from tearsheet.app.analysis.notes import NoteView, TradeNotes, notes_state_id
 from tearsheet.app.imports.history import ImportHistory
 from tearsheet.errors import NotFoundError, StoreError, UsageError
-from tearsheet.store.db.connection import SCHEMA_VERSION, migrations
-from tearsheet.store.db.dialect import schema_statement
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, NoteText, validate_note
 from tearsheet.trade.session import Window
@@ -22,6 +18,7 @@ from tests.app.imports.test_history import batches, bring
 from tests.app.imports.test_import_file import line
 from tests.stories.test_ledger_laws import fresh_place
 from tests.support.laws import examples
+from tests.support.old_ledger import TABLES, make_old, rows_of
 from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
 
 pytestmark = pytest.mark.both_databases
@@ -287,33 +284,6 @@ def test_a_ledger_that_cannot_be_written_takes_no_notes(
         write(tracker, first, "x")
 
 
-TABLES = (
-    "meta",
-    "source",
-    "record",
-    "log_stream",
-    "fill",
-    "sighting",
-    "rejection",
-    "position",
-    "booking",
-    "tally",
-    "alert",
-    "mark",
-    "receipt",
-    "account_state",
-    "breach",
-    "limit_base",
-    "batch",
-    "undo",
-    "variant",
-)
-
-
-def rows_of(tracker: PerformanceTracker, table: str) -> list[Any]:
-    return tracker.ledger.connection.execute(f"SELECT * FROM {table}").fetchall()
-
-
 def test_a_ledger_of_version_4_with_data_is_brought_up_to_date(place: Place, tmp_path: Path) -> None:
     """Made by the schema files up to the fourth, with the rows of a ledger of the same trading."""
     place.log("2026-11-20", record(order_id="1", net="5"), "half a line")
@@ -337,38 +307,3 @@ def test_a_ledger_of_version_4_with_data_is_brought_up_to_date(place: Place, tmp
     with place.tracker() as tracker:
         assert on(tracker, first) == ["after the migration"]
         assert not tracker.sync().changed
-
-
-def make_old(place: Place, version: int, content: dict[str, list[Any]]) -> None:
-    """A ledger as an older version left it."""
-    assert version < SCHEMA_VERSION
-    statements = [one for number, many in migrations() if number <= version for one in many]
-    url = place.env.get("DATABASE_URL")
-    if url is None:
-        path = place.settings().ledger_path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path)) as raw:
-            for statement in statements:
-                raw.execute(statement)
-            for table, rows in content.items():
-                raw.execute(f"DELETE FROM {table}")
-                columns = len(raw.execute(f"SELECT * FROM {table}").description)
-                for row in (row[:columns] for row in rows):  # later versions add at the end
-                    raw.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
-            raw.execute(f"PRAGMA user_version = {version}")
-            raw.commit()
-        return
-    with psycopg.connect(url) as raw:
-        raw.execute("DROP SCHEMA tearsheet CASCADE")
-        raw.execute("CREATE SCHEMA tearsheet")
-        raw.execute("SET search_path TO tearsheet")
-        raw.execute("CREATE TABLE schema_version (number BIGINT PRIMARY KEY)")
-        for statement in statements:
-            raw.execute(schema_statement(statement).encode())
-        for table, rows in content.items():
-            raw.execute(f"DELETE FROM {table}".encode())
-            columns = len(raw.execute(f"SELECT * FROM {table}".encode()).description or ())
-            for row in (row[:columns] for row in rows):
-                marks = ", ".join(["%s"] * len(row))
-                raw.execute(f"INSERT INTO {table} VALUES ({marks})".encode(), row)
-        raw.execute("INSERT INTO schema_version VALUES (%s)", (version,))

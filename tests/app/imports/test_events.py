@@ -138,7 +138,7 @@ def test_an_event_with_the_same_id_and_another_amount_is_rejected(place: Place) 
 
 
 def test_cash_that_trading_did_not_make_is_named_beside_the_result(place: Place) -> None:
-    rows = "A,2026-11-16T09:00:00Z,deposit,5000,USD\nA,2026-11-17T09:00:00Z,credit_interest,1.25,USD\n"
+    rows = "A,2026-11-16T09:00:00Z,deposit,5000,USDT\nA,2026-11-17T09:00:00Z,credit_interest,1.25,USDT\n"
     place.write("cash.csv", f"account,time,kind,amount,currency\n{rows}")
     with place.tracker() as tracker:
         tracker.import_file(csv(place, "a.csv", SELL, BUY))
@@ -150,9 +150,9 @@ def test_cash_that_trading_did_not_make_is_named_beside_the_result(place: Place)
             False,
             Decimal("472.225"),
         )
-        assert note.detail == "kept beside the results of trading: credit interest 1.25 USD (1)"
+        assert note.detail == "kept beside the results of trading: credit interest 1.25 USDT (1)"
         week = tracker.get_summary("weekly")
-        assert "deposit 5000 USD (1)" in week.notes[0].detail
+        assert "deposit 5000 USDT (1)" in week.notes[0].detail
         assert summarize(tracker, day_of(18)).notes == ()
 
 

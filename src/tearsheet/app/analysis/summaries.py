@@ -25,9 +25,10 @@ from tearsheet.performance.summary import (
 from tearsheet.performance.tally import Tally, merge
 from tearsheet.settings import Settings
 from tearsheet.sources.text.contracts import expiry_of
+from tearsheet.store.tables.columns import BookingRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import is_in_scope
-from tearsheet.store.tables.query_rows import CashRow, GapRow
+from tearsheet.store.tables.query_rows import GapRow
 from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
@@ -63,6 +64,8 @@ class WindowRows(Struct, frozen=True):
 
     bookings: list[Booking]
     closed: list[Position]
+    #: money of accounts that no instrument caused; none for a strategy, a symbol or a mode
+    cash: list[Booking] = []
 
 
 class SummaryBuilder:
@@ -134,7 +137,9 @@ class SummaryBuilder:
         closed = [position for position in found[1] if position.currency == currency]
         if scope.needs_row_filter:
             bookings, closed = self._filtered_rows(bookings, closed, scope)
-        return WindowRows(sorted(bookings, key=lambda b: b.order), closed)
+        bookings.sort(key=lambda b: b.order)
+        cash = [] if scope.needs_row_filter else [b for b in bookings if b.is_cash]
+        return WindowRows([b for b in bookings if not b.is_cash] if cash else bookings, closed, cash)
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
         """Return the tally of each session with trading in a window, in order."""
@@ -161,6 +166,7 @@ class SummaryBuilder:
         fits: dict[str, bool] = {p.id: is_in_scope(scope, p) for p in closed}
         fits[""] = False  # a booking of no position has a symbol, but no strategy and no mode
         unborne_of = scope.symbol if scope.strategy is None and scope.mode is None else None
+        bookings = [b for b in bookings if not b.is_cash]
         for identity in {b.position_id for b in bookings} - fits.keys():
             position = self._ledger.queries.position(identity)
             fits[identity] = position is not None and is_in_scope(scope, position)
@@ -331,8 +337,8 @@ class SummaryBuilder:
     def _cash(self, span: tuple[int, int, str | None]) -> str:
         """Return the cash that no instrument caused, by kind and currency, as a text."""
         amounts: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
-        for row in self._ledger.queries.rows(CashRow, "cash_between", span):
-            amounts[row.event, row.currency].append(Decimal(row.amount))
+        for row in self._ledger.queries.rows(BookingRow, "cash_between", span):
+            amounts[row.event or "", row.currency].append(Decimal(row.cash or 0))
         with exact():
             return ", ".join(
                 f"{kind.replace('_', ' ')} {to_plain_string(sum(own, ZERO))} {currency} ({len(own):,})"

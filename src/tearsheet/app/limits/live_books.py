@@ -259,7 +259,13 @@ class LiveLimitBooks:
         traded = self._ledger.tallies.traded(account, sorted(found))
         if len(traded) == 1:
             (chosen,) = traded
-        return chosen, found - {chosen}
+        others = found - {chosen}
+        return chosen, {one for one in others if one in traded or self._has_result(account, first, one)}
+
+    def _has_result(self, account: str, first: date, currency: str) -> bool:
+        """Return whether an account made anything in a currency, so that limits would lack it."""
+        sessions = self._ledger.tallies.between(account, first, LATEST.date(), currency)
+        return any(tally.fills or tally.result for _, tally in sessions)
 
     def _outcome_rules(self) -> OutcomeRules:
         breaks = self._settings.breakeven_streak == "break"

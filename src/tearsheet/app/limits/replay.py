@@ -70,7 +70,7 @@ def _limit_context(
     context: LedgerContext, ledger: Ledger, window: Window, account: str, requested: str | None
 ) -> LimitContext:
     settings = context.settings
-    currencies = ledger.tallies.currencies(account, window.start, window.end)
+    currencies = ledger.tallies.traded(account, ledger.tallies.currencies(account, window.start, window.end))
     if requested is None and len(currencies) > 1 and settings.currency not in currencies:
         raise MixedCurrencyError(
             f"{account} traded in {' and '.join(currencies)}, which are never added up",

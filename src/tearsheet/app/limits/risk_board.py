@@ -86,7 +86,7 @@ def _line(
         drawdown_left=next((one.headroom for one in limits if one.name == "max_drawdown"), None),
         today=_net(sessions, today),
         week=_net(sessions, Window.containing("weekly", today).start),
-        totals=tuple(accumulate(tally.curve.net for _, tally in sessions)),
+        totals=tuple(accumulate(tally.result for _, tally in sessions)),
         open_positions=open_positions,
         last_fill_at=verdict.last_fill_at if verdict else context.ledger.queries.last_fill_at(account),
         reasons=tuple(reason.detail for reason in verdict.reasons) if verdict else (),
@@ -107,7 +107,7 @@ def _nearest(limits: Sequence[LimitView]) -> LimitView | None:
 
 
 def _net(sessions: Sequence[tuple[date, Tally]], first: date) -> Decimal:
-    return sum((tally.curve.net for session, tally in sessions if session >= first), ZERO)
+    return sum((tally.result for session, tally in sessions if session >= first), ZERO)
 
 
 def _order(line: BoardLine) -> tuple[object, ...]:

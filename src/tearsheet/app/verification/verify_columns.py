@@ -34,7 +34,7 @@ _POSITION_ORDER = _ORDER.format(time="closed_us", rank="last_rank", key="last_ke
 # the names come from the classes here, never from outside
 # ruff: noqa: S608
 _FILLS = f"SELECT {', '.join(FillColumns._fields)} FROM fill ORDER BY {_FILL_ORDER}"
-_BOOKING_NAMES = (*BookedColumns._fields, "carry", "event")
+_BOOKING_NAMES = (*BookedColumns._fields, "carry", "event", "cash")
 _BOOKINGS = f"SELECT {', '.join(_BOOKING_NAMES)} FROM booking ORDER BY {_BOOKING_ORDER}"
 _SORT_KEYS = ("net_order", "quantity_order", "r_order")
 _POSITION_NAMES = (*PositionColumns._fields, *_SORT_KEYS, "logged", "carry", "closed_by")
@@ -118,7 +118,7 @@ class _Comparison:
 
 def _booking_columns(booked: BookedColumns) -> list[Column]:
     nothing = [None] * len(booked.part)
-    return [*booked, nothing, nothing]
+    return [*booked, nothing, nothing, nothing]
 
 
 def _position_columns(columns: PositionColumns) -> list[Column]:

@@ -128,9 +128,8 @@ AND (time_us < ? OR (time_us = ? AND (rank < ? OR (rank = ? AND key < ?)))) LIMI
 SELECT COUNT(*) FROM booking WHERE fees = '-0' AND time_us >= ?1 AND time_us < ?2 AND currency = ?3
 AND (account = ?4 OR ?4 IS NULL) AND (symbol = ?5 OR ?5 IS NULL)
 -- name: cash_between
-SELECT event, currency, amount FROM fill
-WHERE event IN ('credit_interest', 'margin_interest', 'data_fee', 'account_fee', 'withholding_tax', 'deposit', 'withdrawal', 'payout', 'transfer', 'adjustment', 'credit', 'conversion', 'conversion_fee')
-AND time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3) AND amount <> '0' ORDER BY time_us, id
+SELECT * FROM booking WHERE cash IS NOT NULL AND time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3)
+ORDER BY time_us, account, rank, fill_key
 -- name: any_log_stream
 SELECT account FROM log_stream LIMIT 1
 -- name: any_gap
@@ -310,6 +309,10 @@ UNION SELECT account FROM gap
 SELECT MAX(time_us) FROM booking
 -- name: last_booking_account
 SELECT MAX(time_us) FROM booking WHERE account = ?
+-- name: last_fill_all
+SELECT MAX(time_us) FROM booking WHERE cash IS NULL
+-- name: last_fill_account
+SELECT MAX(time_us) FROM booking WHERE account = ? AND cash IS NULL
 -- name: last_closing_all
 SELECT MAX(closed_us) FROM position
 -- name: last_closing_account

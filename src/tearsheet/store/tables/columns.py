@@ -234,6 +234,7 @@ class BookingRow(Row, frozen=True, gc=False):
     closes: int
     carry: str | None
     event: str | None
+    cash: str | None
 
 
 class TallyRow(Row, frozen=True, gc=False):

@@ -110,7 +110,7 @@ class Queries:
         """Return when the last fill or logged result happened."""
         which = "all" if account is None else "account"
         scope = () if account is None else (account,)
-        found = (self.value(f"last_{what}_{which}", scope) for what in ("booking", "closing"))
+        found = (self.value(f"last_{what}_{which}", scope) for what in ("fill", "closing"))
         last = max((time_us for time_us in found if time_us is not None), default=None)
         return None if last is None else from_micros(last)
 

@@ -27,14 +27,6 @@ class InstantRow(Row, frozen=True, gc=False):
     time_us: int
 
 
-class CashRow(Row, frozen=True, gc=False):
-    """Money of an account that no instrument causes: kind, currency and amount."""
-
-    event: str
-    currency: str
-    amount: str
-
-
 class ClosedCountRow(Row, frozen=True, gc=False):
     """Number of closed positions of an account and symbol."""
 

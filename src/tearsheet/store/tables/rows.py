@@ -169,6 +169,7 @@ def booking_to_row(b: Booking) -> BookingRow:
         int(b.closes),
         str(b.carry) if b.carry else None,
         b.event,
+        str(b.cash) if b.cash else None,
     )
 
 
@@ -190,6 +191,7 @@ def booking_from_row(row: BookingRow) -> Booking:
         bool(row.closes),
         Decimal(row.carry) if row.carry else ZERO,
         row.event,
+        Decimal(row.cash) if row.cash else ZERO,
     )
 
 

@@ -1,0 +1,87 @@
+"""Editor for what is stated of accounts: kept in the ledger, each change recorded with who made it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec.structs import asdict, replace
+
+from tearsheet.app.config.settings_audit import AuditEntry, read_content, record_change
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.kept_accounts import KeptAccounts, keep_accounts, kept_accounts
+from tearsheet.errors import NotFoundError
+from tearsheet.performance.account import StatedAccount
+from tearsheet.sources.config.accounts import KEYS, AccountsFile, parse_accounts
+from tearsheet.trade.amount import to_plain_string
+
+_FILE = "accounts"
+
+
+class AccountsEditor:
+    """Editor for the accounts that a ledger keeps."""
+
+    def __init__(self, context: LedgerContext) -> None:
+        self._context = context
+
+    def show(self) -> KeptAccounts:
+        """Return the accounts that the ledger keeps."""
+        with self._context.ledger.snapshot():
+            return kept_accounts(self._context.ledger)
+
+    def set_file(self, path: Path, who: str) -> tuple[AuditEntry, ...]:
+        """Set the accounts of a file. Raises SettingsError, StoreError, NotFoundError without the file."""
+        if not path.exists():
+            raise NotFoundError(f"{path} does not exist", "name a YAML file with `accounts:`")
+        return self.set_text(read_content(path)[0], str(path), who)
+
+    def set_text(self, text: str, file: str, who: str) -> tuple[AuditEntry, ...]:
+        """Set the accounts that a text names, and its base; others stay. Return what changed.
+
+        An account without a value is taken back. Raises SettingsError, StoreError.
+        """
+        stated = parse_accounts(text, file, self._context.settings.currency)
+        ledger = self._context.ledger
+        with ledger.writing():
+            before = kept_accounts(ledger)
+            after = _merged(before, stated)
+            changes = tuple(self._changes(before, after, who))
+            if changes:
+                keep_accounts(ledger, after)
+            for one in changes:
+                record_change(ledger, one)
+        return changes
+
+    def _changes(self, before: KeptAccounts, after: KeptAccounts, who: str) -> Iterator[AuditEntry]:
+        now = self._context.now
+        for name in sorted({*before.accounts, *after.accounts}):
+            old, new = texts_of(before.terms(name)), texts_of(after.terms(name))
+            for key in KEYS:
+                if old[key] != new[key]:
+                    yield AuditEntry(now, who, _FILE, f"{name}.{key}", old[key], new[key])
+        for key in sorted({*before.base, *after.base}):
+            was, now_is = before.base.get(key), after.base.get(key)
+            if was != now_is:
+                yield AuditEntry(now, who, _FILE, f"base.{key}", _text(was), _text(now_is))
+
+
+def texts_of(terms: StatedAccount) -> dict[str, str | None]:
+    """Return what is stated of an account as texts by key."""
+    texts: dict[str, str | None] = asdict(terms)
+    if terms.starting_balance is not None:
+        parts = [f"{to_plain_string(amount)} {code}" for code, amount in terms.starting_balance.items()]
+        texts["starting_balance"] = ", ".join(parts)
+    return texts
+
+
+def _merged(before: KeptAccounts, stated: AccountsFile) -> KeptAccounts:
+    accounts = dict(before.accounts)
+    for name, terms in stated.accounts.items():
+        if terms is None:
+            accounts.pop(name, None)
+        else:
+            accounts[name] = terms
+    base = before.base if stated.base is None else dict(stated.base)
+    return replace(before, accounts=accounts, base=base)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

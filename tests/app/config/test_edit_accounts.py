@@ -1,0 +1,88 @@
+"""Accounts are stated in a file, kept in the ledger with who changed them, and refused in words where they are wrong."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tearsheet.app.config.edit_accounts import AccountsEditor
+from tearsheet.app.config.settings_audit import setting_changes
+from tearsheet.errors import NotFoundError, SettingsError
+from tests.support.place import Place
+
+pytestmark = pytest.mark.both_databases
+
+FILE = """accounts:
+  FTMO-100K: {starting_balance: 100000, currency: usd, timezone: Europe/Prague, day_starts_at: "00:00"}
+  BINANCE: {starting_balance: {USDT: 5000, EUR: 0}}
+  XFA-50K: {starting_balance: 0}
+base: {currency: USD}
+"""
+
+
+def test_accounts_are_kept_with_who_set_them(place: Place) -> None:
+    path = place.write("accounts.yaml", FILE)
+    with place.tracker() as tracker:
+        revision = tracker.revision
+        changes = AccountsEditor(tracker).set_file(path, "kim")
+        assert len(changes) == 7
+        assert tracker.revision == revision + 1
+        assert AccountsEditor(tracker).set_file(path, "kim") == ()
+        assert tracker.revision == revision + 1
+    with place.tracker() as tracker:
+        kept = AccountsEditor(tracker).show()
+        assert kept.terms("FTMO-100K").start("USD") == 100000
+        assert kept.terms("FTMO-100K").timezone == "Europe/Prague"
+        # beside a currency that is stated, the others begin at 0
+        assert [kept.terms("BINANCE").start(money) for money in ("USDT", "EUR", "BTC")] == [5000, 0, 0]
+        assert kept.terms("XFA-50K").start("USD") == 0
+        assert kept.terms("nobody").start("USD") is None
+        assert kept.base == {"currency": "USD"}
+        later = AccountsEditor(tracker).set_text("accounts: {XFA-50K: null, BINANCE: {}}", "later", "lee")
+        assert [(one.name, one.old, one.new) for one in later] == [
+            ("BINANCE.starting_balance", "5000 USDT, 0 EUR", None),
+            ("XFA-50K.starting_balance", "0 USD", None),
+        ]
+        assert AccountsEditor(tracker).show().terms("FTMO-100K").start("USD") == 100000
+        newest = setting_changes(tracker.ledger, 1)[0]
+        assert (newest.who, newest.file, newest.name) == ("lee", "accounts", "XFA-50K.starting_balance")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("accounts: {A: {starting_balance: -5}}", ("accounts.A.starting_balance is '-5'", "not below 0")),
+        ("accounts: {A: {starting_balance: {}}}", ("starting_balance", "a map of them by currency")),
+        (
+            "accounts: {A: {starting_balance: {USD: 1, usd: 2}}}",
+            ("starting_balance.usd", "each currency stands once"),
+        ),
+        ("accounts: {A: {currency: dollars}}", ("accounts.A.currency is 'dollars'", "3 to 5 letters")),
+        ("accounts: {A: {timezone: Mars/Base}}", ("accounts.A.timezone is 'Mars/Base'", "IANA")),
+        ("accounts: {A: {day_starts_at: 5pm}}", ("accounts.A.day_starts_at is '5pm'", "HH:MM")),
+        (
+            "accounts:\n  A:\n    balance: 5",
+            ("a.yaml:3: accounts.A.balance is unknown", "known are starting_balance"),
+        ),
+        ("account: {A: {}}", ("account is unknown", "known are accounts, base")),
+        ("accounts: [A]", ("accounts is", "key: value")),
+        ("accounts: {'': {}}", ("accounts.", "1 to 200")),
+    ],
+)
+def test_a_wrong_file_changes_nothing(place: Place, text: str, words: tuple[str, ...]) -> None:
+    with place.tracker() as tracker:
+        with pytest.raises(SettingsError) as refused:
+            AccountsEditor(tracker).set_text(text, "a.yaml", "kim")
+        assert all(word in str(refused.value) for word in words), str(refused.value)
+        assert AccountsEditor(tracker).show().accounts == {}
+        with pytest.raises(NotFoundError, match="does not exist"):
+            AccountsEditor(tracker).set_file(Path("nowhere.yaml"), "kim")
+
+
+def test_an_amount_is_exact(place: Place) -> None:
+    with place.tracker() as tracker:
+        AccountsEditor(tracker).set_text(
+            "accounts: {A: {starting_balance: 0.10000000000000000001}}", "a", "k"
+        )
+        start = AccountsEditor(tracker).show().terms("A").start("USD")
+        assert start == Decimal("0.10000000000000000001")

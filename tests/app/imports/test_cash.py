@@ -1,0 +1,145 @@
+"""Money of accounts beside trading: parts of the tallies, in any order of files, on both databases."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tearsheet.app.imports.history import ImportHistory
+from tearsheet.performance.tally import AccountSums, Tally
+from tearsheet.tracker import PerformanceTracker
+from tests.support.old_ledger import TABLES, make_old, rows_of
+from tests.support.place import Place, as_rows
+
+pytestmark = pytest.mark.both_databases
+
+HEADER = "account,time,kind,amount,currency,symbol,id"
+DEPOSIT = "A,2026-11-16T09:00:00Z,deposit,5000,USD,,1"
+FEE = "A,2026-11-17T09:00:00Z,data_fee,-25,USD,,2"
+INTEREST = "A,2026-11-17T23:00:00Z,credit_interest,1.25,USD,,3"
+TAX = "A,2026-11-17T12:00:00Z,withholding_tax,-15,USD,XYZ,4"
+GIFT = "A,2026-11-17T13:00:00Z,adjustment,2,USD,,5"
+LATE = "A,2026-11-17T13:30:00Z,adjustment,-3.5,USD,,6"
+CREDIT = "A,2026-11-17T14:00:00Z,credit,100,USD,,7"
+PAYOUT = "B,2026-11-17T15:00:00Z,payout,-400,USD,,8"
+EUROS = "A,2026-11-17T16:00:00Z,conversion,-1000,EUR,,9"
+ALL = (DEPOSIT, FEE, INTEREST, TAX, GIFT, LATE, CREDIT, PAYOUT, EUROS)
+FILLS = """account,symbol,time,side,quantity,price,commission,fill_id
+A,XYZ,2026-11-16T15:00:00Z,buy,10,100,1,f1
+A,XYZ,2026-11-17T15:00:00Z,sell,10,101,1,f2
+B,XYZ,2026-11-17T15:00:00Z,buy,1,100,0,f3
+"""
+
+
+def cash(place: Place, name: str, *rows: str) -> Path:
+    return place.write(name, "\n".join([HEADER, *rows]) + "\n")
+
+
+def tally(tracker: PerformanceTracker, account: str | None, day: int, currency: str = "USD") -> Tally:
+    session = date(2026, 11, day)
+    with tracker.ledger.snapshot():
+        found = tracker.ledger.tallies.between(account, session, date(2026, 11, day + 1), currency)
+    return found[0][1] if found else Tally()
+
+
+def sums(money: AccountSums) -> tuple[Decimal, ...]:
+    return money.income, money.costs, money.tax, money.flows, money.converted
+
+
+def test_money_of_an_account_is_a_part_of_the_session_in_which_it_moved(place: Place) -> None:
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("fills.csv", FILLS))
+        tracker.import_file(cash(place, "cash.csv", *ALL))
+        day = tally(tracker, "A", 17)
+        assert sums(day.money) == (Decimal("3.25"), Decimal("28.5"), Decimal(15), 0, 0)
+        assert (day.curve.net, day.result, day.fills) == (Decimal(9), Decimal("-31.25"), 1)
+        assert tally(tracker, "A", 16).balance_change == 4999
+        assert sums(tally(tracker, "B", 17).money) == (0, 0, 0, -400, 0)
+        assert sums(tally(tracker, "A", 17, "EUR").money) == (0, 0, 0, 0, -1000)
+        assert tally(tracker, None, 17).balance_change == Decimal("-431.25")
+        assert tracker.verify().differences == []
+        week = tracker.get_summary("weekly")
+        # what no trading made is in no result of trading, and no deposit is a fill
+        assert (week.value("net_pnl"), week.value("fees"), week.value("max_drawdown")) == (8, 2, 1)
+        assert week.freshness.last_fill_at is not None
+        assert week.freshness.last_fill_at.isoformat() == "2026-11-17T15:00:00+00:00"
+
+
+def test_shares_that_came_and_went_are_flows_at_their_cost(place: Place) -> None:
+    rows = (
+        "A,2026-11-16T12:00:00Z,transfer_in,NVDA,20,2000,",
+        "A,2026-11-17T12:00:00Z,transfer_out,NVDA,5,,B",
+        "A,2026-11-18T12:00:00Z,transfer_out,NVDA,5,,",
+    )
+    head = "account,time,kind,symbol,quantity,cost,to_account"
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("moved.csv", "\n".join([head, *rows]) + "\n"))
+        flows = [tally(tracker, "A", day).money.flows for day in (16, 17, 18)]
+        assert flows == [2000, -500, -500]
+        assert tally(tracker, "B", 17).money.flows == 500
+        assert tally(tracker, None, 17).money.flows == 0
+        assert tracker.verify().differences == []
+
+
+def test_any_order_of_files_and_an_undo_give_the_same_tallies(place: Place) -> None:
+    books = []
+    for folder, files in {"one": [ALL], "many": [(PAYOUT, LATE), (INTEREST, TAX, DEPOSIT), ALL]}.items():
+        (place.folder / folder).mkdir()
+        other = Place(place.folder / folder, place.env)
+        with other.tracker() as tracker:
+            for number, rows in enumerate(files):
+                tracker.import_file(cash(other, f"{number}.csv", *rows))
+            tracker.import_file(other.write("fills.csv", FILLS))
+            books.append(as_rows(tracker))
+            extra = tracker.import_file(
+                cash(other, "more.csv", "A,2026-11-17T09:30:00Z,deposit,7,USD,,extra")
+            )
+            assert as_rows(tracker) != books[0]
+            ImportHistory(tracker).undo(extra.id, "test")
+            assert as_rows(tracker) == books[0]
+            assert tracker.verify().differences == []
+    assert books[0] == books[1]
+
+
+def test_another_trading_day_moves_money_with_its_session(place: Place) -> None:
+    with place.tracker() as tracker:
+        tracker.import_file(cash(place, "cash.csv", FEE, INTEREST))
+        assert sums(tally(tracker, "A", 17).money)[:2] == (Decimal("1.25"), 25)
+    place.change_rules(TEARSHEET_DAY_STARTS_AT="17:00")
+    with place.tracker() as tracker:
+        assert sums(tally(tracker, "A", 17).money)[:2] == (0, 25)
+        assert sums(tally(tracker, "A", 18).money)[:2] == (Decimal("1.25"), 0)
+        assert tracker.verify().differences == []
+
+
+def test_a_kept_ledger_with_money_is_booked_again_once(place: Place, tmp_path: Path) -> None:
+    """Before version 21 money of accounts was kept as a fact and in no tally."""
+    (tmp_path / "source").mkdir()
+    source = Place(tmp_path / "source", {})
+    with source.tracker() as tracker:
+        tracker.import_file(source.write("fills.csv", FILLS))
+        tracker.import_file(cash(source, "cash.csv", *ALL))
+        books = as_rows(tracker)
+        content = {table: rows_of(tracker, table) for table in TABLES}
+    content["booking"] = [row for row in content["booking"] if row[-1] is None]
+    content["tally"] = []
+    make_old(place, 18, content)
+    with place.tracker() as tracker:
+        assert tracker.sync().rebuilt
+        assert as_rows(tracker) == books
+        assert not tracker.sync().rebuilt
+        assert tracker.verify().differences == []
+
+
+def test_a_kept_ledger_without_money_stays_as_it_is(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    source = Place(tmp_path / "source", {})
+    with source.tracker() as tracker:
+        tracker.import_file(source.write("fills.csv", FILLS))
+        books = as_rows(tracker)
+        content = {table: rows_of(tracker, table) for table in TABLES}
+    make_old(place, 18, content)
+    with place.tracker() as tracker:
+        assert not tracker.sync().rebuilt
+        assert as_rows(tracker) == books
