@@ -10,6 +10,9 @@ import click
 import msgspec
 
 from tearsheet import cli, errors
+from tearsheet.api.packing import MONEY
+from tearsheet.api.table import TYPE_NAMES
+from tearsheet.app.analysis.table_columns import METRIC_COLUMNS, ROW_WORDS, TABLES, Column
 from tearsheet.app.imports.formats import broker_guides
 from tearsheet.app.imports.import_file import known_formats
 from tearsheet.app.reconcile.reconcile import Reconciliation
@@ -77,6 +80,29 @@ def brokers_page() -> str:
         formats = ", ".join(f"`{info.name}`" for info in known if guide.has(info.name))
         lines.append(f"| Formats | {formats} |")
     return "\n".join(lines) + "\n"
+
+
+def tables_page() -> str:
+    """Every table of the Python API and of `tearsheet export`, from its columns."""
+    lines = [
+        "# Every table\n",
+        "What the verbs of the [Python API](python.md) and `tearsheet export` give. A column is never renamed or",
+        "retyped within a major version; new ones are appended. Null is null, never NaN.\n",
+        f"Types are those of the first of `money` = {', '.join(MONEY)}. `to_pandas()` has float64 for decimals.",
+    ]
+    for name, columns in TABLES.items():
+        lines += [f"\n## {name}\n", f"A row is {ROW_WORDS[name]}.\n", *_column_table(columns)]
+    lines += [
+        "\n## metrics().table()\n",
+        "A row is a [metric](metrics.md).\n",
+        *_column_table(METRIC_COLUMNS),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _column_table(columns: tuple[Column, ...]) -> list[str]:
+    rows = [f"| `{one.name}` | {TYPE_NAMES[one.type]} | {_cell(one.words)} |" for one in columns]
+    return ["| column | type | |", "|---|---|---|", *rows]
 
 
 def errors_page() -> str:
@@ -180,6 +206,7 @@ PAGES = {
     "glossary.md": glossary_page,
     "brokers.md": brokers_page,
     "errors.md": errors_page,
+    "python-tables.md": tables_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
     "../src/tearsheet/schemas/tie-out.schema.json": tie_out_schema,

@@ -100,3 +100,15 @@ class SchemaError(TearsheetError):
     """The ledger was created by a newer version of Tearsheet."""
 
     code = "newer_schema"
+
+
+class InexactError(TearsheetError):
+    """An amount that a decimal column of 38 digits, 18 of them after the point, cannot hold exactly."""
+
+    code = "inexact"
+
+
+class MissingExtra(TearsheetError, ImportError):  # noqa: N818 - its name is part of the Python API
+    """A library that the base package does not need is not installed; the message names the extra."""
+
+    code = "missing_extra"

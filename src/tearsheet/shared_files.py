@@ -18,7 +18,14 @@ _LOCK_POLL_S = 0.025
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o666, *, durable: bool = True) -> None:
-    """Replace a file atomically: write a temporary file beside it, then rename it.
+    """Replace a file atomically by data."""
+    with replacing(path, mode, durable=durable) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o666, *, durable: bool = True) -> Iterator[BinaryIO]:
+    """Replace a file atomically by what the block writes: into a temporary file beside it, which is then renamed.
 
     `mode` is that of a new file, less the umask; `durable` waits until file and folder are on the disk.
     """
@@ -27,12 +34,12 @@ def replace_file(path: Path, data: bytes, mode: int = 0o666, *, durable: bool = 
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-            file.write(data)
+            yield file
             file.flush()
             if durable:
                 os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise

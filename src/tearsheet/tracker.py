@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from tearsheet.app import arguments
 from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.app.analysis.summaries import summarize, summary_builder
 from tearsheet.app.book_rules import booking_rules_from
@@ -43,14 +44,14 @@ class PerformanceTracker(CheckedContext):
 
     def import_file(
         self,
-        path: Path,
+        path: Path | str,
         *,
-        timezone: ZoneInfo | None = None,
+        timezone: ZoneInfo | str | None = None,
         account: str | None = None,
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         decimal_mark: Literal[".", ","] | None = None,
-        layouts: Path | None = None,
+        layouts: Path | str | None = None,
         mapping: Mapping[str, str] | None = None,
         fee_rates: Mapping[str, Decimal] | None = None,
         fee_sign: Literal["positive", "negative"] | None = None,
@@ -67,25 +68,26 @@ class PerformanceTracker(CheckedContext):
         from tearsheet.sources.statements.options import StatementOptions
 
         options = StatementOptions(
-            timezone=timezone,
+            timezone=arguments.zone(timezone),
             account=account,
             layout=layout,
             date_order=date_order,
             decimal_mark=decimal_mark,
-            layouts=layouts,
+            layouts=None if layouts is None else arguments.path(layouts, "layouts"),
             mapping=mapping or {},
             fee_rates=fee_rates or {},
             fee_sign=fee_sign,
         )
-        job = ImportJob(path=path, name=name or "", options=options, who=who, on_progress=on_progress)
+        file = arguments.path(path, "path")
+        job = ImportJob(path=file, name=name or "", options=options, who=who, on_progress=on_progress)
         return import_file(self, job)
 
     def get_summary(
         self,
         window: WindowKind | Window = "daily",
         *,
-        start: date | None = None,
-        end: date | None = None,
+        start: date | str | None = None,
+        end: date | str | None = None,
         rolling: int | None = None,
         scope: Scope = Scope(),
         currency: str | None = None,

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
+from tearsheet.app import arguments
 from tearsheet.app.alerts.evaluator import AlertEvaluator
 from tearsheet.app.book_rules import RulesGuard
 from tearsheet.app.known_ledger import KnownLedger
@@ -112,14 +113,16 @@ class LedgerContext(TransactionHooks):
         self,
         kind: WindowKind = "daily",
         *,
-        start: date | None = None,
-        end: date | None = None,
+        start: date | str | None = None,
+        end: date | str | None = None,
         rolling: int | None = None,
     ) -> Window:
         """Return the window of a kind, of dates, or of the last `rolling` trades, as of today. Raises UsageError."""
+        kind = arguments.choice(kind, "window", get_args(WindowKind))
         if rolling is not None:
             return Window.last(rolling, self.today)
-        return Window.choose(kind, self.today, start, end)
+        first, last = arguments.day(start, "start"), arguments.day(end, "end")
+        return Window.choose(kind, self.today, first, last)
 
     def shared(self, make: Callable[["LedgerContext"], T]) -> T:
         """Return the context's single instance of a class, created on first use."""

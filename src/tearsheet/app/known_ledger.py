@@ -90,11 +90,11 @@ class LedgerNotes:
 
 
 class KnownLedger:
-    """Identity and revision of the ledger known to a process, shared by its contexts."""
+    """Identity and revision of the ledger known to a process, shared by its contexts; a reader's notes nothing."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_reader: bool = False) -> None:
         self._place, self._name = settings.ledger, ledger_name(settings)
-        self._may_create = settings.create_ledger
+        self._may_create, self._is_reader = settings.create_ledger and not is_reader, is_reader
         self._notes = LedgerNotes(settings)
         self._known: KnownIdentity | None = None
         self._revision = 0
@@ -127,6 +127,7 @@ class KnownLedger:
         expected = {note.identity for note in (self._known, outside, mark) if note is not None} - {""}
         floor = max(self._revision, 0 if mark is None else mark.revision)
         ledger = Ledger(self._place, hooks, create=not expected and self._may_create)
+        ledger.is_reader = self._is_reader
         try:
             # a file that is not the known ledger must not be written
             identity = ledger.identity if expected else ledger.make_identity()
@@ -171,6 +172,8 @@ class KnownLedger:
     ) -> None:
         known = KnownIdentity(identity, *(() if outside is None else (outside.decision, outside.by)))
         self._known, self._revision = known, max(self._revision, revision)
+        if self._is_reader:
+            return
         if identity and outside != known:
             self._notes.save(known)
         if identity and (mark is None or mark.revision < revision):

@@ -34,6 +34,8 @@ EXIT_CODES: dict[type[errors.TearsheetError], int] = {
     errors.StoreError: EXIT_UNAVAILABLE,
     errors.LedgerGoneError: EXIT_UNAVAILABLE,
     errors.OtherLedgerError: EXIT_UNAVAILABLE,
+    errors.InexactError: EXIT_BAD_DATA,
+    errors.MissingExtra: EXIT_USAGE,
 }
 
 #: Commands and their modules in this package.
@@ -44,6 +46,7 @@ COMMANDS = {
     "explain": "query",
     "positions": "query",
     "note": "note",
+    "export": "query",
     "accounts": "ledger",
     "rejections": "query",
     "verdict": "limits",

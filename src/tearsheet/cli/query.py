@@ -1,15 +1,29 @@
-"""The commands explain, positions and rejections."""
+"""The commands explain, positions, rejections and export."""
 
+import sys
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 from msgspec.structs import asdict
 
+from tearsheet.api.packing import MONEY, Money, pack_chunks, with_money
+from tearsheet.api.table_files import FORMATS, FileFormat, write, write_to
 from tearsheet.app.analysis.notes import NoteSummary, TradeNotes
+from tearsheet.app.analysis.table_columns import TABLES, TableName
+from tearsheet.app.analysis.table_rows import TableRows, TableScope
 from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, ReplacedFill
-from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
+from tearsheet.cli.options import (
+    DateType,
+    open_tracker,
+    scope,
+    scope_options,
+    window_from_options,
+    window_options,
+)
 from tearsheet.cli.tables import columns, format_rejection
+from tearsheet.errors import UsageError
 from tearsheet.export.files import json_bytes
 from tearsheet.performance.metric import METRICS
 from tearsheet.trade.amount import exact
@@ -110,6 +124,72 @@ def rejections(most: int, as_json: bool) -> None:
         click.echo("No rejected rows.")
 
 
+@click.command(short_help="A table of the ledger as CSV, Parquet or Arrow.")
+@click.argument("table", type=click.Choice(list(TABLES)), metavar="TABLE")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Format of the file. [default: by the name of --output, else csv]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File to write, atomically. Without it, CSV and Arrow go to standard output.",
+)
+@click.option("--start", type=DateType(), help="First trading day.")
+@click.option("--end", type=DateType(), help="Last trading day, inclusive.")
+@scope_options
+@click.option("--tag", help="Filter trades, positions and bookings by tag.")
+@click.option(
+    "--money",
+    type=click.Choice(MONEY),
+    default="decimal",
+    show_default=True,
+    help="Amounts as decimal128(38, 18), as the nearest floats, or as text with every digit.",
+)
+def export(
+    table: TableName,
+    form: FileFormat | None,
+    output: Path | None,
+    tag: str | None,
+    money: Money,
+    **values: Any,
+) -> None:
+    """Write TABLE row by row, so that a ledger of any size fits into memory.
+
+    TABLE is fills, trades, positions, bookings, days, returns, equity or rejections; docs/python-tables.md lists their
+    columns. What may be missing is said on standard error. Parquet needs `pip install 'tearsheet[frames]'`, Arrow
+    `'tearsheet[arrow]'`.
+    """
+    form = form or _format_of(output)
+    if output is None and form == "parquet":
+        raise UsageError("a Parquet file needs a name", "say it with --output FILE")
+    columns = with_money(TABLES[table], money)
+    with open_tracker() as tracker:
+        for reason in tracker.refresh(30.0):
+            click.echo(f"  PARTIAL      {reason.code}: {reason.detail}", err=True)
+        chosen = TableScope(
+            values["start"],
+            values["end"],
+            scope(values),
+            None if tag is None else normalize_tag(tag),
+            values["currency"],
+        )
+        chunks = pack_chunks(columns, TableRows(tracker, chosen).of(table))
+        if output is None:
+            write_to(sys.stdout.buffer, form, columns, chunks)
+        else:
+            click.echo(f"  written  {write(output, form, columns, chunks)}")
+
+
+def _format_of(output: Path | None) -> FileFormat:
+    suffix = "" if output is None else output.suffix.removeprefix(".").lower()
+    return next((form for form in FORMATS if form == suffix), "csv")
+
+
 def format_explanation(explanation: Explanation, most: int, zone: ZoneInfo) -> str:
     """Format an explanation with its first terms and the sum of all terms; times are in the trading day's zone."""
     value = format_metric(METRICS[explanation.metric], explanation.value)
@@ -200,4 +280,4 @@ def _note_cell(remark: NoteSummary) -> str:
     return f"{pen}{', '.join(remark.tags)}".strip()
 
 
-COMMANDS = {"explain": explain, "positions": positions, "rejections": rejections}
+COMMANDS = {"explain": explain, "positions": positions, "rejections": rejections, "export": export}

@@ -57,6 +57,17 @@ def explain(
         return _explain(context.ledger, metric, summary, rows, terms)
 
 
+def explain_trade(context: LedgerContext, identity: str) -> ExplainedTrade:
+    """Return a position with its bookings and the places of their fills. Raises NotFoundError."""
+    settings = context.settings
+    with context.ledger.snapshot() as queries:
+        position = queries.position(identity)
+        if position is None:
+            raise NotFoundError(f"no trade {identity!r}", "`tearsheet positions` lists them")
+        terms = ExplanationBuilder(context.ledger, settings.breakeven_band, settings.calendar.trading_day_of)
+        return terms.trade(position)
+
+
 def _explain(
     ledger: Ledger, metric: str, summary: PerformanceSummary, rows: WindowRows, terms: "ExplanationBuilder"
 ) -> Explanation:
@@ -137,6 +148,12 @@ class ExplanationBuilder:
                     adds = Decimal(1) if counted else net
                     terms.append(self._explained_trade(position, net, outcome, adds))
         return tuple(terms)
+
+    def trade(self, position: Position) -> ExplainedTrade:
+        """Return a position with its bookings."""
+        with exact():
+            net = position.net
+            return self._explained_trade(position, net, outcome_of(net, self._band), net)
 
     def _explained_trade(self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal) -> ExplainedTrade:
         its = self._ledger.queries.bookings_of(p.id)

@@ -7,6 +7,7 @@ import tzdata
 
 from tearsheet.sources.api_body import FILL_FIELDS, MARK_FIELDS, RATE_FIELDS, object_schema
 from tearsheet.sources.guides.catalogue import Guide, all_guides
+from tearsheet.sources.layouts.catalogue import layouts
 
 #: The JSON Schema of a posted fill.
 FILL_SCHEMA = object_schema(FILL_FIELDS)
@@ -14,6 +15,18 @@ FILL_SCHEMA = object_schema(FILL_FIELDS)
 MARK_SCHEMA = object_schema(MARK_FIELDS)
 #: The JSON Schema of a posted exchange rate.
 RATE_SCHEMA = object_schema(RATE_FIELDS)
+
+
+#: The layout that the documentation gives to everybody.
+GENERIC_FILLS = "generic_fills"
+
+
+def generic_fields() -> tuple[str, ...]:
+    """Return the fields of generic statements of fills, which are the names of their columns."""
+    layout = layouts()[GENERIC_FILLS]
+    return tuple(
+        name for columns in (layout.columns, layout.optional) for names in columns.values() for name in names
+    )
 
 
 @cache

@@ -111,6 +111,16 @@ def sync_if_writable(context: LedgerContext) -> list[PartialReason]:
     return [PartialReason("stale_ledger", detail)]
 
 
+def unread_reasons(context: LedgerContext) -> list[PartialReason]:
+    """Return why the ledger may be behind its files, of which nothing is read; no log at all is none behind."""
+    if (foreign := _foreign_folder(context)) is not None:
+        return [foreign]
+    never_synced = context.ledger.get(SIGNATURE) is None and not log_files(context.settings.log_dir)
+    if never_synced or _is_up_to_date(context)[0]:
+        return []
+    return [PartialReason("stale_ledger", "the logs or settings changed since the last sync")]
+
+
 def confirm_up_to_date(context: LedgerContext) -> bool:
     """Return whether the ledger has all of the logs; if so, update the context's `last_checked_at`."""
     same, _ = _is_up_to_date(context)

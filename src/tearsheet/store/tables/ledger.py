@@ -58,6 +58,9 @@ class Ledger:
         self.tallies = TallyTable(self.queries)
         self.sources = SourceFiles(self.queries)
         self._lock_timeout = BUSY_SECONDS
+        #: whether its owner only reads, although the database could be written
+        self.is_reader = False
+        self._is_in_snapshot = False
 
     @property
     def name(self) -> str:
@@ -67,7 +70,7 @@ class Ledger:
     @property
     def read_only(self) -> bool:
         """Return whether the ledger is read-only."""
-        return self.connection.read_only
+        return self.is_reader or self.connection.read_only
 
     def close(self) -> None:
         """Close the connection."""
@@ -75,10 +78,17 @@ class Ledger:
 
     @contextmanager
     def snapshot(self) -> Iterator[Queries]:
-        """Run several queries on one consistent snapshot."""
+        """Run several queries on one consistent snapshot; one inside another is the same."""
+        if self._is_in_snapshot:
+            yield self.queries
+            return
         with self.connection.transaction(write=False):
             self.hooks.on_begin()
-            yield self.queries
+            self._is_in_snapshot = True
+            try:
+                yield self.queries
+            finally:
+                self._is_in_snapshot = False
 
     @contextmanager
     def lock_timeout(self, seconds: float) -> Iterator[None]:

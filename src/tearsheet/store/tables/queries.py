@@ -17,8 +17,9 @@ from msgspec.structs import astuple
 from tearsheet.performance.summary import Scope
 from tearsheet.store.db.connection import Connection, Values, load_statements
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.columns import BookingRow, PositionRow, Row, RowType
+from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, Row, RowType
 from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Booking, Position, open_position_from_record
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -149,6 +150,21 @@ class Queries:
             if row.logged:
                 bookings.append(rows.logged_booking(position))
         yield bookings, closed
+
+    def executions(self, since: datetime, until: datetime) -> Iterator[Fill]:
+        """Stream the fills executed in `[since, until)`, without events, by time."""
+        end = to_micros(until)
+        for row in self.stream(FillRow, "fills_since", (to_micros(since),)):
+            if row.time_us >= end:
+                return
+            if row.event is None:
+                yield rows.fill_from_row(row)
+
+    def closed(self, account: str | None, since: datetime, until: datetime) -> Iterator[Position]:
+        """Stream the positions closed in `[since, until)`, of one account or all, by time."""
+        which = "all" if account is None else "account"
+        found = self.stream(PositionRow, f"closed_{which}", _time_bounds(account, since, until))
+        return map(rows.position_from_row, found)
 
     def last_closed(self, scope: Scope, currency: str | None, until: datetime, number: int) -> list[Position]:
         """Return the last `number` positions of a scope closed before `until`, oldest first."""

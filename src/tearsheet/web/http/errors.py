@@ -25,6 +25,8 @@ STATUSES: dict[type[errors.TearsheetError], int] = {
     errors.StoreError: 503,
     errors.LedgerGoneError: 503,
     errors.OtherLedgerError: 503,
+    errors.InexactError: 422,
+    errors.MissingExtra: 500,
 }
 #: Seconds before a client should retry.
 RETRY_AFTER_S = 1

@@ -1,0 +1,373 @@
+"""The rows of the tables of `table_columns.py`, streamed from one snapshot of the ledger."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from itertools import accumulate, groupby
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from tearsheet.app.analysis.lists import Lists, PositionView, position_view
+from tearsheet.app.analysis.notes import tags_by_position
+from tearsheet.app.analysis.summaries import summary_builder
+from tearsheet.app.analysis.table_columns import TableName
+from tearsheet.app.context import LedgerContext
+from tearsheet.errors import UsageError
+from tearsheet.performance.series import daily_curve
+from tearsheet.performance.summary import Scope
+from tearsheet.store.list_values import PageCursor
+from tearsheet.store.tables.queries import Queries, is_in_scope
+from tearsheet.store.tables.trade_list import NameColumn, distinct_names
+from tearsheet.trade.amount import exact
+from tearsheet.trade.fill import Fill
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import DAY, LATEST, Window
+
+Row = tuple[Any, ...]
+_Timed = TypeVar("_Timed", Fill, Booking, Position)
+_RATIO = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_MOST_KNOWN = 100_000
+_PAGE_ROWS = 1000
+NO_BALANCE = "returns are results ÷ balance, and no balance is known of {of}"
+
+
+class TableScope(Struct, frozen=True):
+    """What of a ledger a table shows: sessions from `start` to `end`, both included, a scope, a tag, a currency."""
+
+    start: date | None = None
+    end: date | None = None
+    scope: Scope = Scope()
+    tag: str | None = None
+    currency: str | None = None
+
+    @property
+    def window(self) -> Window:
+        """Return its sessions; without both dates a window `all`, which begins with the first session."""
+        if self.start is not None and self.end is not None:
+            return Window.between(self.start, self.end)
+        last = LATEST.date() - DAY
+        return Window.choose("all", last, self.start, self.end)
+
+    @property
+    def label(self) -> str:
+        """Return the scope as text."""
+        dates = f"from {self.start} " if self.start else "", f"to {self.end}" if self.end else ""
+        parts = (self.scope.label, self.tag and f"#{self.tag}", self.currency, "".join(dates).strip())
+        return " · ".join(filter(None, parts))
+
+
+class TableRows:
+    """Rows of a ledger's tables; `of` reads inside a snapshot that lasts until its last row."""
+
+    def __init__(self, context: LedgerContext, chosen: TableScope) -> None:
+        self._context, self._chosen = context, chosen
+        self._ledger, self._settings = context.ledger, context.settings
+        self._calendar, self._scope = context.settings.calendar, chosen.scope
+        self._since = self._calendar.start(chosen.window.start)
+        self._until = self._calendar.start(chosen.window.end)
+
+    def of(self, table: TableName, *, idle: bool = True) -> Iterator[Row]:
+        """Yield the rows of a table; without `idle`, returns leave out days on which nothing was booked.
+
+        Raises UsageError for a tag or filter that the table cannot have, MixedCurrencyError.
+        """
+        if self._chosen.tag is not None and table not in ("trades", "positions", "bookings"):
+            raise UsageError(f"{table} have no tags", "tags are of trades, positions and their bookings")
+        makers: dict[TableName, Callable[[Queries], Iterable[Row]]] = {
+            "fills": self._fills,
+            "trades": self._trades,
+            "positions": self._positions,
+            "bookings": self._bookings,
+            "days": self._days,
+            "returns": lambda queries: self._returns(idle=idle),
+            "equity": lambda queries: self._equity(),
+            "rejections": lambda queries: self._rejections(),
+        }
+        with self._ledger.snapshot() as queries:
+            yield from makers[table](queries)
+
+    def _fills(self, queries: Queries) -> Iterator[Row]:
+        scope, currency = self._scope, self._chosen.currency
+        found = queries.executions(self._since, self._until)
+        for fill in _sorted_ties(found, lambda one: one.time, _fill_order):
+            if (
+                scope.account in (None, fill.account)
+                and scope.symbol in (None, fill.symbol)
+                and scope.strategy in (None, fill.strategy)
+                and scope.mode in (None, fill.mode)
+                and currency in (None, fill.currency)
+            ):
+                yield self._fill_row(fill)
+
+    def _fill_row(self, f: Fill) -> Row:
+        return (
+            f.account,
+            f.symbol,
+            f.time,
+            f.side.value,
+            f.quantity,
+            f.price,
+            f.commission,
+            f.multiplier,
+            f.currency,
+            f.fill_id,
+            f.order_id,
+            f.strategy,
+            f.stop_loss,
+            f.target,
+            f.mode,
+            self._calendar.trading_day_of(f.time),
+            f.key,
+            f.states_fee,
+        )
+
+    def _trades(self, queries: Queries) -> Iterator[Row]:
+        tags, tag, currency = tags_by_position(queries), self._chosen.tag, self._chosen.currency
+        found = queries.closed(self._scope.account, self._since, self._until)
+        for position in _sorted_ties(found, _closed_at, lambda one: one.closing_order):
+            own = sorted(tags.get(position.id, ()))
+            is_wanted = tag is None or tag in own
+            if is_wanted and is_in_scope(self._scope, position) and currency in (None, position.currency):
+                yield self._trade_row(position, own)
+
+    def _trade_row(self, p: Position, tags: Sequence[str]) -> Row:
+        view, closed_at = position_view(p, self._settings.breakeven_band), _closed_at(p)
+        with exact():
+            risk = p.initial_risk
+        return (
+            p.id,
+            p.account,
+            p.symbol,
+            p.currency,
+            p.strategy,
+            p.mode,
+            view.side,
+            p.opened_at,
+            closed_at,
+            self._calendar.trading_day_of(closed_at),
+            p.held,
+            p.quantity,
+            p.peak_quantity,
+            view.average_entry,
+            view.average_exit,
+            p.multiplier,
+            p.gross,
+            p.fees,
+            p.carry,
+            view.net,
+            view.outcome,
+            p.stop_loss,
+            p.target,
+            risk,
+            view.r_multiple,
+            p.planned_risk_reward,
+            p.fills,
+            tags,
+            p.position_side,
+            p.closed_by,
+        )
+
+    def _positions(self, queries: Queries) -> Iterator[Row]:
+        lists = Lists(self._context)
+        found = lists.open_positions(self._scope, self._chosen.tag)
+        currency = self._chosen.currency
+        for view in sorted(found, key=lambda one: (one.account, one.symbol, one.side, one.id)):
+            if currency in (None, view.currency):
+                yield _position_row(view)
+
+    def _bookings(self, queries: Queries) -> Iterator[Row]:
+        currency, belongs = self._chosen.currency, self._booking_filter(queries)
+        session_of = self._calendar.trading_day_of
+        for chunk, _ in queries.time_chunks(self._scope.account, self._since, self._until):
+            for booking in sorted(chunk, key=lambda one: one.order):
+                if currency in (None, booking.currency) and belongs(booking):
+                    yield _booking_row(booking, session_of(booking.time))
+
+    def _booking_filter(self, queries: Queries) -> Callable[[Booking], bool]:
+        """Return whether a booking is in the scope: its position is, or it is an event of the symbol alone."""
+        scope, tag = self._scope, self._chosen.tag
+        if not scope.needs_row_filter and tag is None:
+            return lambda booking: True
+        tagged = (
+            None if tag is None else {key for key, own in tags_by_position(queries).items() if tag in own}
+        )
+        is_by_symbol = scope.strategy is None and scope.mode is None and tag is None
+        known: dict[str, bool] = {}
+
+        def belongs(booking: Booking) -> bool:
+            identity = booking.position_id
+            if not identity:
+                return is_by_symbol and booking.symbol == scope.symbol
+            if identity not in known:
+                if len(known) >= _MOST_KNOWN:
+                    known.clear()
+                position = queries.position(identity)
+                known[identity] = (
+                    position is not None
+                    and is_in_scope(scope, position)
+                    and (tagged is None or identity in tagged)
+                )
+            return known[identity]
+
+        return belongs
+
+    def _days(self, queries: Queries) -> Iterator[Row]:
+        window, account = self._chosen.window, self._scope.account
+        builder = summary_builder(self._context)
+        found = self._ledger.tallies.currencies(account, window.start, window.end)
+        currencies = [one for one in found if self._chosen.currency in (None, one)]
+        days = [
+            (session, currency, tally)
+            for currency in currencies
+            for session, tally in builder.sessions(window, self._scope, currency)
+        ]
+        for session, currency, t in sorted(days, key=lambda day: day[:2]):
+            counts = (t.closed, t.wins, t.losses)
+            yield (
+                session,
+                currency,
+                t.curve.net,
+                t.gross,
+                t.fees,
+                *counts,
+                t.quantity,
+                t.breakevens,
+                t.carry,
+                t.fills,
+            )
+
+    def _returns(self, *, idle: bool) -> Iterator[Row]:
+        builder = summary_builder(self._context)
+        window, scope = builder.from_first_session(self._chosen.window, self._scope), self._scope
+        currency = builder.currency(window, scope, self._chosen.currency)
+        balance = builder.balance(window, scope, currency)
+        if balance is None:
+            raise UsageError(
+                NO_BALANCE.format(of=self._chosen.label),
+                "state TEARSHEET_STARTING_BALANCE, and filter by account only",
+            )
+        traded = {day for day, _ in builder.sessions(window, scope, currency)}
+        days = builder.return_days(window, scope, currency)
+        with exact():
+            balances = list(accumulate((day.net_pnl for day in days), initial=balance))
+        for day, before in zip(days, balances, strict=False):
+            is_idle = day.session not in traded
+            if idle or not is_idle:
+                yield (day.session, day.net_pnl, before, share(day.net_pnl, before), is_idle)
+
+    def _equity(self) -> Iterator[Row]:
+        builder = summary_builder(self._context)
+        window, scope = builder.from_first_session(self._chosen.window, self._scope), self._scope
+        currency = builder.currency(window, scope, self._chosen.currency)
+        balance = builder.balance(window, scope, currency)
+        for day in daily_curve(builder.sessions(window, scope, currency)):
+            with exact():
+                high = day.total + day.drawdown
+                if balance is None:
+                    yield (day.session, day.net_pnl, None, high, day.drawdown, None, day.total)
+                    continue
+                high += balance
+                now = balance + day.total
+            yield (day.session, day.net_pnl, now, high, day.drawdown, share(day.drawdown, high), day.total)
+
+    def _rejections(self) -> Iterator[Row]:
+        lists, account = Lists(self._context), self._scope.account
+        found, place = [], None
+        while True:
+            page = lists.rejections(_PAGE_ROWS, place)
+            found += [one for one in page.items if account is None or one.account in (None, account)]
+            if page.next is None:
+                break
+            place = PageCursor(page.next.time_us, page.next.id)
+        for r in reversed(found):
+            yield (r.file, r.line, r.account, r.code, r.reason, r.hint, r.text)
+
+
+def known_names(context: LedgerContext, kind: str) -> Sequence[str]:
+    """Return the names that a filter of a kind may have: account, strategy, symbol, mode, tag or currency."""
+    if kind == "mode":
+        return ("PAPER", "LIVE")
+    with context.ledger.snapshot() as queries:
+        if kind == "tag":
+            return sorted(set().union(*tags_by_position(queries).values()))
+        if kind == "currency":
+            return context.ledger.tallies.currencies(None, date.min, date.max)
+        logged = queries.open_log_positions(Scope(), context.settings.currency)
+        held = {getattr(one, kind) for one in (*queries.open_positions(Scope()), *logged)}
+        column: NameColumn = kind  # type: ignore[assignment]
+        closed = queries.accounts() if kind == "account" else distinct_names(queries, column, None)
+        return sorted({*closed, *filter(None, held)})
+
+
+def share(part: Decimal, whole: Decimal) -> Decimal | None:
+    """Return a quotient with more digits than a float has; None where the whole is not above 0."""
+    return _RATIO.divide(part, whole) if whole > 0 else None
+
+
+def _closed_at(position: Position) -> datetime:
+    return position.closed_at or position.last_at
+
+
+def _fill_order(fill: Fill) -> tuple[str, str, int, str]:
+    return fill.account, fill.symbol, fill.rank, fill.key
+
+
+def _sorted_ties(
+    found: Iterable[_Timed], moment: Callable[[_Timed], datetime], order: Callable[[_Timed], Any]
+) -> Iterator[_Timed]:
+    """Yield rows that come by time; those of one instant in an order that no database's collation decides."""
+    for _, together in groupby(found, key=moment):
+        yield from sorted(together, key=order)
+
+
+def _booking_row(b: Booking, session: date) -> Row:
+    with exact():
+        net = b.net
+    return (
+        b.position_id or None,
+        b.account,
+        b.symbol,
+        b.currency,
+        b.time,
+        session,
+        b.part,
+        b.quantity,
+        b.price,
+        b.gross,
+        b.fees,
+        net,
+        b.closes,
+        b.fill_key,
+        b.carry,
+        b.event,
+    )
+
+
+def _position_row(v: PositionView) -> Row:
+    return (
+        v.id,
+        v.account,
+        v.symbol,
+        v.currency,
+        v.strategy,
+        v.mode,
+        v.side,
+        v.opened_at,
+        v.last_fill_at,
+        v.open_quantity,
+        v.average_entry,
+        v.gross,
+        v.fees,
+        v.carry,
+        v.net,
+        v.stop_loss,
+        v.target,
+        v.mark,
+        v.mark_at,
+        v.unrealized_pnl,
+        v.unrealized_reason,
+        v.fills,
+        v.tags,
+        v.position_side,
+    )
