@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tearsheet.app.config.source_decisions import Decision, decide
 from tearsheet.app.limits.verdicts import account_verdicts
+from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.tracker import PerformanceTracker
 from tests.support.place import NOON, Place, as_rows, opened, record
@@ -109,23 +111,92 @@ def test_an_account_that_states_results_has_no_executions(place: Place) -> None:
         assert tracker.verify().differences == []
 
 
-def test_the_first_result_of_an_account_makes_all_its_executions_open_trades(place: Place) -> None:
-    """And back, when the record with the only result is corrected; fees count by the same rule."""
-    pair = (
-        entry("2", 1, "MSFT", "BUY", "150", commission="0.25"),
-        entry("3", 2, "MSFT", "SELL", "155", commission="0.25"),
-    )
-    place.log("2026-11-20", *pair)
+PAIR = (
+    entry("2", 1, "MSFT", "BUY", "150", commission="0.25"),
+    entry("3", 2, "MSFT", "SELL", "155", commission="0.25"),
+)
+RESULT = record(order_id="1", net="9", at=NOON + timedelta(minutes=5), held=0, symbol="AAPL")
+
+
+def test_the_first_result_of_an_account_makes_an_execution_an_open_trade(place: Place) -> None:
+    """Its fees are booked with its result; and back, when the record with the only result is corrected."""
+    one = entry("2", 1, "MSFT", "BUY", "150", commission="0.25")
+    place.log("2026-11-20", one)
     with place.tracker() as tracker:
-        assert tracker.get_summary("daily").value("net_pnl") == Decimal("499.5")
-        place.log("2026-11-20", record(order_id="1", net="9", at=NOON, held=0, symbol="AAPL"), mode="a")
+        assert tracker.get_summary("daily").value("net_pnl") == Decimal("-0.25")
+        place.log("2026-11-20", RESULT, mode="a")
         summary = tracker.get_summary("daily")
-        assert (summary.value("net_pnl"), summary.value("fees"), summary.open_positions) == (9, 1, 2)
+        assert (summary.value("net_pnl"), summary.value("fees"), summary.open_positions) == (9, 1, 1)
+        assert not summary.partial
         assert tracker.verify().differences == []
-        place.log("2026-11-20", *pair, entry("1", 0, "AAPL", "BUY", "10"))
+        place.log("2026-11-20", one, entry("1", 0, "AAPL", "BUY", "10"))
         summary = tracker.get_summary("daily")
-        assert (summary.value("net_pnl"), summary.open_positions) == (Decimal("499.5"), 1)
+        assert (summary.value("net_pnl"), summary.open_positions) == (Decimal("-0.25"), 2)
         assert tracker.verify().differences == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("symbol", ["AAPL", "MSFT"])
+def test_results_of_executions_stay_booked_when_a_closed_trade_comes(
+    place: Place, at_once: bool, symbol: str
+) -> None:
+    """Kind: one record changes how all others are read, and what they had come to is gone without a word.
+
+    Both count, told apart, and the account is in doubt until an operator says how its log is read.
+    """
+    place.write("config/dashboard-targets.yaml", "limits: {default: {daily_loss: 1000, stale_after: null}}")
+    place.log("2026-11-20", *PAIR)
+    with place.tracker() as tracker:
+        if not at_once:
+            assert tracker.get_summary("daily").value("net_pnl") == Decimal("499.5")
+            assert account_verdicts(tracker).for_account("EQ-1").state == "ok"
+        place.log("2026-11-20", RESULT | {"symbol": symbol}, mode="a")
+        summary = tracker.get_summary("daily", scope=Scope("EQ-1"))
+        assert (summary.value("net_pnl"), summary.value("total_trades")) == (Decimal("508.5"), 2)
+        assert [reason.code for reason in summary.partial_reasons] == ["mixed_log"]
+        assert "executions (2 of MSFT) and closed trades" in summary.partial_reasons[0].detail
+        assert summary.trade_log.label == "trade log read as trades and executions"
+        verdict = account_verdicts(tracker).for_account("EQ-1")
+        assert (verdict.state, [r.code for r in verdict.reasons]) == ("unknown", ["mixed_log"])
+        assert tracker.verify().differences == []
+        # what comes later is read the same way
+        place.log("2026-11-20", entry("4", 6, "TSLA", "BUY", "10"), mode="a")
+        tracker.sync()
+        assert [p.symbol for p in tracker.open_positions()] == ["TSLA"]
+        assert tracker.verify().differences == []
+
+
+@pytest.mark.parametrize(
+    ("decision", "net", "trades", "held"), [("keep", "508.5", 2, 0), ("accept", "9", 1, 2)]
+)
+def test_an_operator_decides_how_a_mixed_log_is_read(
+    place: Place, decision: Decision, net: str, trades: int, held: int
+) -> None:
+    """Kept, executions and closed trades both count; accepted, it is a log of closed trades."""
+    place.log("2026-11-20", *PAIR, RESULT)
+    with place.tracker() as tracker:
+        tracker.sync()
+        with pytest.raises(UsageError, match="not forgotten"):
+            decide(tracker, "trade log of EQ-1", "forget", "kim")
+        decide(tracker, "trade log of EQ-1", decision, "kim")
+        summary = tracker.get_summary("daily")
+        assert (summary.value("net_pnl"), summary.value("total_trades")) == (Decimal(net), trades)
+        assert (summary.partial, summary.open_positions) == (False, held)
+        assert tracker.verify().differences == []
+        place.log("2026-11-20", record(order_id="9", net="1", at=NOON, held=0, symbol="AAPL"), mode="a")
+        summary = tracker.get_summary("daily")
+        assert (summary.value("net_pnl"), summary.partial) == (Decimal(net) + 1, False)
+
+
+def test_the_log_mode_of_the_ledger_decides_for_every_account(place: Place) -> None:
+    """A doubt about how a log is read ends with the setting that says it."""
+    place.log("2026-11-20", *PAIR, RESULT)
+    with place.tracker() as tracker:
+        assert tracker.get_summary("daily").partial
+    place.change_rules(TEARSHEET_TRADE_LOG_MODE="trades")
+    with place.tracker() as tracker:
+        summary = tracker.get_summary("daily")
+        assert (summary.value("net_pnl"), summary.partial, summary.open_positions) == (9, False, 2)
 
 
 def test_what_the_log_says_is_open_counts_for_the_limit_of_open_quantity(place: Place) -> None:

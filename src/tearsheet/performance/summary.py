@@ -23,6 +23,7 @@ PARTIAL_CODES = {
     "missing_days": "a log file is missing for a past weekday in this period",
     "unfinished_line": "a log file ends in an incomplete line (still being written)",
     "records_vanished": "a log file no longer has records that were read; they stay booked until somebody decides",
+    "mixed_log": "a log has executions and closed trades; both stay booked until somebody decides how it is read",
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
     "unread_file": "a file in the log folder is named nearly like a log, and is not read",
     "mixed_modes": "paper and live trades are combined; filter with --mode",
@@ -113,7 +114,8 @@ class Variance(Struct, frozen=True):
 class TradeLogCounts(Struct, frozen=True):
     """Number of account–symbol pairs of the trade log that were read as trades and as fills.
 
-    An account that states a result is read as trades, with all its symbols; any other as fills.
+    An account that states a result is read as trades, with all its symbols; any other as fills. Where fills had closed
+    something before its first result, it is read as both.
     """
 
     mode: str

@@ -179,11 +179,12 @@ def test_a_log_of_orders_only_goes_through_the_book(place: Place) -> None:
         found = tracker.get_summary("daily")
         assert (found.value("net_pnl"), found.value("total_trades")) == (19, 1)
         assert (found.trade_log.as_fills, found.trade_log.as_trades) == (1, 0)
-        # one result in the log, and all of the symbol's records are trades
+        # one result in the log, and both count until somebody decides
         place.log(TODAY, record(order_id="9", net="5", at=at(3)), mode="a")
         changed = tracker.get_summary("daily")
-        assert (changed.value("net_pnl"), changed.value("total_trades")) == (5, 1)
-        assert (changed.trade_log.as_fills, changed.trade_log.as_trades) == (0, 1)
+        assert (changed.value("net_pnl"), changed.value("total_trades")) == (24, 2)
+        assert (changed.trade_log.as_fills, changed.trade_log.as_trades) == (1, 1)
+        assert codes(changed) == ["mixed_log"]
         assert tracker.verify().differences == []
     place.change_rules(TEARSHEET_TRADE_LOG_MODE="fills")
     with place.tracker() as tracker:

@@ -360,7 +360,7 @@ class SummaryBuilder:
     def _trade_log(self, scope: Scope) -> TradeLogCounts:
         use = self._ledger.sources.log_usage(scope.account)
         return TradeLogCounts(
-            mode=self._options.trade_log_mode, as_trades=use.streams - use.as_fills, as_fills=use.as_fills
+            mode=self._options.trade_log_mode, as_trades=use.as_trades, as_fills=use.as_fills
         )
 
     def _freshness(self, scope: Scope) -> Freshness:

@@ -21,6 +21,7 @@ from tearsheet.errors import MissingSourceError, SettingsError, UsageError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.sources import EVERY, INSTRUMENTS, LOGGED, DoubtTable
+from tearsheet.store.write.log_doubts import MIXED
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import LATEST, from_micros, is_ahead
 
@@ -215,10 +216,18 @@ def _carry_out(
     context: LedgerContext, transaction: LedgerTransaction, ended: list[DoubtRow], decision: Decision, by: str
 ) -> None:
     table, files = DoubtTable(context.ledger.queries), context.ledger.sources.log_files()
+    mixed = [one for one in ended if one.code == MIXED]
+    if mixed and decision == "forget":
+        raise UsageError(
+            "a log is not forgotten by account",
+            "keep both (its executions and its closed trades), or accept it as one of closed trades alone",
+        )
     if decision == "keep":
         for name in {one.source for one in ended if one.code in (GONE, UNREAD)}:
             table.allow_absence(name, context.now, by)
         return
+    for one in mixed:
+        transaction.read_log_as_trades(one.account)
     for kept_in in {one.kept_in for one in ended} - {0}:
         transaction.drop_vanished(kept_in)
     for one in ended:

@@ -110,7 +110,8 @@ WITH RECURSIVE named (symbol) AS (
 -- name: imported_fill
 SELECT id FROM fill WHERE account = ? AND symbol = ? AND record_id IS NULL LIMIT 1
 -- name: log_use
-SELECT COUNT(*) AS streams, CAST(COALESCE(SUM(as_fills), 0) AS BIGINT) AS as_fills FROM log_stream
+SELECT COUNT(CASE WHEN as_fills = 0 OR (as_fills = 2 AND closed > 0) THEN 1 END) AS as_trades,
+COUNT(CASE WHEN as_fills = 1 OR (as_fills = 2 AND closed < records) THEN 1 END) AS as_fills FROM log_stream
 WHERE CAST(?1 AS TEXT) IS NULL OR account = ?1
 -- name: log_streams_of_account
 SELECT * FROM log_stream WHERE account = ?

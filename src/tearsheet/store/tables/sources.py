@@ -27,9 +27,9 @@ _ANY_DAY = date(2000, 1, 1)
 
 
 class LogUsage(Row, frozen=True, gc=False):
-    """Number of account–symbol pairs in the trade log, and of those that are read as fills."""
+    """Number of account–symbol pairs in the trade log that are read as trades, and as fills."""
 
-    streams: int
+    as_trades: int
     as_fills: int
 
 
@@ -106,7 +106,7 @@ class SourceFiles:
         return self._queries.values("unfinished_logs", (first.isoformat(), end.isoformat()))
 
     def log_usage(self, account: str | None) -> LogUsage:
-        """Return how many streams of the trade log an account, or all, have, and how many are read as fills."""
+        """Return how many streams of an account's trade log, or of all, are read as trades, and as fills."""
         return self._queries.row(LogUsage, "log_use", (account,)) or LogUsage(0, 0)
 
     def find_overlaps(self, instruments: Instruments) -> None:

@@ -1,18 +1,58 @@
 """What is said of lines of a trade log that cannot count as they are, or that contradict themselves."""
 
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 from msgspec.structs import replace
 
+from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.trade.amount import EXACT, ZERO
 from tearsheet.trade.fill import Rejection, TradeRecord, future_time
 from tearsheet.trade.instrument import UnknownInstrument
-from tearsheet.trade.session import CLOCK_TOLERANCE
+from tearsheet.trade.session import CLOCK_TOLERANCE, LATEST, to_micros
 
+#: Code of the doubt about an account whose log has executions and results.
+MIXED = "mixed_log"
 #: Bots round their results to cents.
 _CENT = Decimal("0.01")
+_MOST_NAMED = 5
+
+
+def mixed_log(account: str, fills: Sequence[TradeRecord] = (), found_us: int = 0) -> DoubtRow:
+    """Return the doubt whether a log's open records are executions, which are booked, although it has results."""
+    times = [to_micros(fill.timestamp) for fill in fills]
+    symbols = ", ".join(sorted({fill.symbol for fill in fills})[:_MOST_NAMED])
+    return DoubtRow(
+        source=f"trade log of {account}",
+        account=account,
+        code=MIXED,
+        detail=f"the log of {account} has executions ({len(fills)} of {symbols}) and closed trades: both are booked",
+        since_us=min(times, default=0),
+        until_us=to_micros(LATEST),
+        found_us=found_us,
+        kept_in=0,
+    )
+
+
+def opposed_fills(
+    stored: Iterable[StoredRecord], new: Iterable[StoredRecord], symbol_of: Callable[[TradeRecord], str]
+) -> list[TradeRecord]:
+    """Return the executions before an account's first result, if some of them close what others opened.
+
+    The result is among the new lines. An order that has one there is no execution.
+    """
+    before, results = list(stored), set()
+    for record in new:
+        if record.closed:
+            results.add(record.key)
+        elif not results:
+            before.append(record)
+    fills = [record.to_record() for record in before if record.key not in results]
+    sides = {(symbol_of(fill), fill.action) for fill in fills}
+    opposed = {symbol for symbol, side in sides if (symbol, side.opposite) in sides}
+    return [fill for fill in fills if symbol_of(fill) in opposed]
 
 
 def held_line(stored: StoredRecord, now: datetime) -> Rejection:

@@ -4,12 +4,14 @@ Of the versions of an order (`log_orders`) the content that appears last in the 
 file, then line, regardless of the order in which files are read.
 A valid closed record is a position. A valid open record is an open trade, unless its account has no result
 in the whole log: then its records are fills, which are booked, with their fees. The fees of an open trade
-are booked with its result.
+are booked with its result. Where fills have closed something before the account's first result comes, both
+stay booked: open records are fills, closed ones are positions, and the account is in doubt until an operator decides.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from enum import IntEnum
 from itertools import islice
 from operator import attrgetter
 from typing import Literal
@@ -18,20 +20,24 @@ from msgspec import Struct
 
 from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import (
-    LINE_BITS,
-    fill_to_row,
-    position_to_row,
-    record_to_body,
-    rejection_to_row,
+from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, position_to_row, rejection_to_row
+from tearsheet.store.tables.sources import DoubtTable
+from tearsheet.store.write.log_doubts import (
+    conflicting_order,
+    contradiction,
+    held_line,
+    mixed_log,
+    opposed_fills,
+    unknown_instrument,
 )
-from tearsheet.store.write.log_doubts import conflicting_order, contradiction, held_line, unknown_instrument
 from tearsheet.store.write.log_orders import orders_of
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.stored_record import (
+    LogLines,
     RecordLine,
     StoredRecord,
+    ids_of_source,
     record_row,
     stored_record,
     stored_records,
@@ -39,7 +45,7 @@ from tearsheet.store.write.stored_record import (
 from tearsheet.trade.fill import Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.position import fill_from_record, position_from_record
-from tearsheet.trade.session import CLOCK_TOLERANCE, EARLIEST, is_ahead, to_micros
+from tearsheet.trade.session import CLOCK_TOLERANCE, EARLIEST, to_micros
 
 TradeLogMode = Literal["auto", "trades", "fills"]
 _CHUNK_ROWS = 20_000
@@ -60,19 +66,32 @@ class _OrderName(Row, frozen=True, gc=False):
     key: str
 
 
+class _Reading(IntEnum):
+    """How the records of an account are read; the number is stored with each of its streams."""
+
+    TRADES = 0
+    FILLS = 1
+    #: open records are fills, closed ones are results
+    BOTH = 2
+
+
 class _StreamMode(Struct):
     records: int
     closed: int
-    as_fills: bool
+    reading: _Reading
     last_closed_us: int | None = None
     lost_its_last: bool = False
 
+    def is_fill(self, stored: StoredRecord) -> bool:
+        """Return whether a record is a fill."""
+        return self.reading is _Reading.FILLS or (self.reading is _Reading.BOTH and not stored.closed)
+
 
 class _AccountMode(Struct):
-    """Number of closed records of an account, and whether its records are fills."""
+    """Number of closed records of an account, and how its records are read."""
 
     closed: int
-    as_fills: bool
+    reading: _Reading
 
 
 class LogRecords:
@@ -93,53 +112,35 @@ class LogRecords:
         self._instruments = instruments
         self._mode = mode
         self._now = now
+        self._doubts = DoubtTable(queries)
+        self._lines = LogLines(queries, now)
         #: hashes of the orders added here: in an empty ledger only these can have earlier versions
         self._added_names: set[int] | None = None if queries.exists("any_record") else set()
         self._stream_modes: dict[LogStream, _StreamMode] = {}
         self._account_modes: dict[str, _AccountMode] = {}
-        self._counted_source_id: int | None = None
         #: time of the last record added here, by account
         self.latest: dict[str, int] = {}
-        #: contents without an order id in the counted file
-        self._counter: Counter[str] = Counter()
 
     def add(
         self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]
     ) -> list[Rejection]:
         """Store new lines of a file; return the rejections of those that are ahead of the clock."""
         day = self._queries.value("day_of_source", (source_id,))
-        return self._store([self._to_stored(source_id, file, day, *line) for line in lines])
+        return self._store([self._lines.stored(source_id, file, day, *line) for line in lines])
 
     def of_source(self, source_id: int) -> list[StoredRecord]:
         """Return the lines of a file."""
-        return stored_records(self._queries.rows(RecordLine, "records_of_source", _id_range(source_id)))
+        return stored_records(self._queries.rows(RecordLine, "records_of_source", ids_of_source(source_id)))
 
     def keep(self, source_id: int, lines: Iterable[StoredRecord]) -> None:
         """Store lines that were removed from their file under another source."""
-        self._store(
-            [
-                StoredRecord(
-                    source_id << LINE_BITS | one.line,
-                    one.file,
-                    one.key,
-                    one.account,
-                    one.symbol,
-                    one.closed,
-                    False,
-                    one.body,
-                    one.held_us,
-                    one.day,
-                    one.to_record(),
-                )
-                for one in lines
-            ]
-        )
+        self._store([one.moved_to(source_id) for one in lines])
 
     def _store(self, new: list[StoredRecord]) -> list[Rejection]:
         in_time = [record for record in new if record.held_us is None]
         self._note_times(in_time)
         self._count(in_time)
-        self._apply_modes(in_time)
+        self._apply_modes(in_time, in_time)
         orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
         for record in in_time:
             orders[record.account, record.key].append(record)
@@ -167,7 +168,7 @@ class LogRecords:
         for record in due:
             self._queries.execute("remove_rejections_of_record", (record.id,))
         self._count(due)
-        self._apply_modes(due)
+        self._apply_modes(due, due)
         self._choose_valid(due)
         return True
 
@@ -181,7 +182,7 @@ class LogRecords:
                 self._queries.execute("remove_rejections_of_record", (record.id,))
         counted = [record for record in removed if record.held_us is None]
         self._count(counted, -1)
-        self._queries.execute("remove_records", _id_range(source_id))
+        self._queries.execute("remove_records", ids_of_source(source_id))
         self._choose_valid(removed)
         self._apply_modes(counted)
         return len(removed)
@@ -208,7 +209,7 @@ class LogRecords:
                     symbol=symbol,
                     records=usage.records,
                     closed=usage.closed,
-                    as_fills=usage.as_fills,
+                    as_fills=usage.reading,
                     last_closed_us=usage.last_closed_us,
                 )
                 self._queries.execute("put_log_stream", row)
@@ -222,47 +223,17 @@ class LogRecords:
         for row in rows:
             closed[row.account] += row.closed
         for row in rows:
-            as_fills = self._as_fills(closed[row.account])
-            self._account_modes[row.account] = _AccountMode(closed[row.account], as_fills)
-            self._stream_modes[row.account, row.symbol] = _StreamMode(row.records, row.closed, as_fills)
+            reading = self._reading(closed[row.account], _Reading(row.as_fills))
+            if _Reading(row.as_fills) is _Reading.BOTH is not reading:
+                self._doubts.remove([mixed_log(row.account)])
+            self._account_modes[row.account] = _AccountMode(closed[row.account], reading)
+            self._stream_modes[row.account, row.symbol] = _StreamMode(row.records, row.closed, reading)
         for name in self._queries.rows(_OrderName, "repeated_orders"):
             again = stored_records(self._queries.rows(RecordLine, "records_of_key", (name.account, name.key)))
             self._settle(again, [])
         live = map(stored_record, self._queries.stream(RecordLine, "live_records"))
         while chunk := list(islice(live, _CHUNK_ROWS)):
             self._apply(chunk)
-
-    def _to_stored(
-        self, source_id: int, file: str, day: str | None, line: int, key: str, record: TradeRecord
-    ) -> StoredRecord:
-        if key.startswith("c:"):
-            key = f"{key}:{self._occurrence(source_id, key)}"
-        return StoredRecord(
-            source_id << LINE_BITS | line,
-            file,
-            key,
-            record.account,
-            record.symbol,
-            record.is_closed,
-            False,
-            record_to_body(record),
-            to_micros(last_time) if is_ahead(last_time := record.last_time, self._now) else None,
-            day,
-            record,
-        )
-
-    def _occurrence(self, source_id: int, key: str) -> int:
-        """Return how often a content without an order id occurred in the file before."""
-        counter = self._occurrences(source_id)
-        counter[key] += 1
-        return counter[key] - 1
-
-    def _occurrences(self, source_id: int) -> Counter[str]:
-        if self._counted_source_id != source_id:
-            keys = self._queries.values("keys_of_source", _id_range(source_id))
-            self._counter = Counter(key.rpartition(":")[0] for key in keys if key.startswith("c:"))
-            self._counted_source_id = source_id
-        return self._counter
 
     def _count(self, new: Sequence[StoredRecord], by: int = 1) -> None:
         """Count records of each stream, or their removal by -1, and change the mode of accounts if needed."""
@@ -272,35 +243,74 @@ class LogRecords:
             usage.closed += by * number * closed
             self._account_mode(account).closed += by * number * closed
 
-    def _apply_modes(self, changed: Iterable[StoredRecord]) -> None:
-        """Change the mode of accounts, fills or trades, and convert their records."""
+    def _apply_modes(self, changed: Iterable[StoredRecord], new: Sequence[StoredRecord] = ()) -> None:
+        """Change how the records of accounts are read, and convert them; `new` are those that come just now."""
         for account in sorted({record.account for record in changed}):
             mode = self._account_mode(account)
-            as_fills = self._as_fills(mode.closed)
-            if as_fills != mode.as_fills:
-                mode.as_fills = as_fills
-                stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
-                known = {symbol for name, symbol in self._stream_modes if name == account}
-                for symbol in sorted(known.union(row.symbol for row in stored)):
-                    self._convert((account, symbol), as_fills=as_fills)
+            reading = self._reading(mode.closed, mode.reading)
+            if (mode.reading, reading) == (_Reading.FILLS, _Reading.TRADES) and (
+                lost := self._opposed_fills(account, new)
+            ):
+                reading = _Reading.BOTH
+                self._doubts.remove([mixed_log(account)])
+                self._doubts.add([mixed_log(account, lost, to_micros(self._now))])
+            self._read_as(account, reading)
 
-    def _convert(self, stream: LogStream, *, as_fills: bool) -> None:
+    def decide_trades(self, account: str) -> None:
+        """Read the log of an account as results alone, as an operator decides: open records are open trades."""
+        self._read_as(account, _Reading.TRADES)
+
+    def _read_as(self, account: str, reading: _Reading) -> None:
+        """Change how the records of an account are read; closed ones are results already, or come just now."""
+        mode = self._account_mode(account)
+        if reading is mode.reading:
+            return
+        if mode.reading is _Reading.BOTH:
+            self._doubts.remove([mixed_log(account)])
+        mode.reading = reading
+        stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
+        known = {symbol for name, symbol in self._stream_modes if name == account}
+        for symbol in sorted(known.union(row.symbol for row in stored)):
+            self._convert((account, symbol), reading)
+
+    def _opposed_fills(self, account: str, new: Iterable[StoredRecord]) -> list[TradeRecord]:
+        """Return the executions before an account's first result if some of them close what others opened."""
+        stored: list[StoredRecord] = []
+        for row in self._queries.rows(LogStreamRow, "log_streams_of_account", (account,)):
+            stored += stored_records(
+                self._queries.rows(RecordLine, "open_records_of_stream", (account, row.symbol))
+            )
+        own = [record for record in new if record.account == account]
+        return opposed_fills(stored, own, self._symbol_of)
+
+    def _symbol_of(self, record: TradeRecord) -> str:
+        instrument = self._instruments.resolve(record.symbol, record.timestamp.date())
+        return record.symbol if isinstance(instrument, UnknownInstrument) else instrument.symbol
+
+    def _convert(self, stream: LogStream, reading: _Reading) -> None:
+        usage = self._stream_mode(*stream)
+        if (usage.reading is _Reading.TRADES) is (reading is _Reading.TRADES):
+            usage.reading = reading  # open records stay fills
+            return
         valid = stored_records(self._queries.rows(RecordLine, "open_records_of_stream", stream))
         for record in valid:
             self._revert(record)
-        self._stream_mode(*stream).as_fills = as_fills
+        usage.reading = reading
         self._apply(valid)
 
-    def _as_fills(self, closed: int) -> bool:
-        return self._mode == "fills" or (self._mode == "auto" and closed == 0)
+    def _reading(self, closed: int, before: _Reading) -> _Reading:
+        """Return how an account with so many results is read, by the mode of the log."""
+        if self._mode == "fills" or (self._mode == "auto" and closed == 0):
+            return _Reading.FILLS
+        return before if self._mode == "auto" and before is _Reading.BOTH else _Reading.TRADES
 
     def _account_mode(self, account: str) -> _AccountMode:
         mode = self._account_modes.get(account)
         if mode is None:
             stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
             closed = sum(row.closed for row in stored)
-            as_fills = bool(stored[0].as_fills) if stored else self._as_fills(0)
-            mode = self._account_modes[account] = _AccountMode(closed, as_fills)
+            reading = _Reading(stored[0].as_fills) if stored else self._reading(0, _Reading.FILLS)
+            mode = self._account_modes[account] = _AccountMode(closed, reading)
         return mode
 
     def _stream_mode(self, account: str, symbol: str) -> _StreamMode:
@@ -308,9 +318,9 @@ class LogRecords:
         if mode is None:
             row = self._queries.row(LogStreamRow, "log_stream", (account, symbol))
             if row is None:
-                mode = _StreamMode(0, 0, self._account_mode(account).as_fills)
+                mode = _StreamMode(0, 0, self._account_mode(account).reading)
             else:
-                mode = _StreamMode(row.records, row.closed, bool(row.as_fills), row.last_closed_us)
+                mode = _StreamMode(row.records, row.closed, _Reading(row.as_fills), row.last_closed_us)
             self._stream_modes[account, symbol] = mode
         return mode
 
@@ -355,7 +365,9 @@ class LogRecords:
                 chosen.append(valid)
                 if valid.id in stored:
                     self._set_live(valid)
-            for one in order.conflicts(as_fills=self._account_mode(valid.account).as_fills):
+            for one in order.conflicts(
+                as_fills=self._stream_mode(valid.account, valid.symbol).is_fill(valid)
+            ):
                 self._save_rejection(one, conflicting_order(one, valid))
         return chosen
 
@@ -369,7 +381,7 @@ class LogRecords:
         for stored in chosen:
             usage = self._stream_mode(stored.account, stored.symbol)
             record = stored.to_record()
-            if usage.as_fills:
+            if usage.is_fill(stored):
                 fills += self._apply_as_fill(stored, record)
             elif stored.closed:
                 position, booking = position_from_record(
@@ -412,7 +424,7 @@ class LogRecords:
     def _revert(self, stored: StoredRecord) -> None:
         """Remove the position or fill of a record."""
         usage = self._stream_mode(stored.account, stored.symbol)
-        if usage.as_fills:
+        if usage.is_fill(stored):
             for fill in self._queries.rows(_FillOfRecord, "fill_of_record", (stored.id,)):
                 self._queries.execute("remove_fill", (fill.id,))
                 self._streams.mark_dirty(fill.account, fill.symbol, fill.time_us)
@@ -426,8 +438,3 @@ class LogRecords:
                 usage.lost_its_last = True
         self._queries.execute("remove_rejections_of_record", (stored.id,))
         stored.live, stored.order_key = False, None
-
-
-def _id_range(source_id: int) -> tuple[int, int]:
-    """Return the exclusive bounds of the ids of a file's lines."""
-    return source_id << LINE_BITS, (source_id + 1) << LINE_BITS

@@ -1,13 +1,16 @@
 """Lines of trade logs as they are stored: the body of a record, its place and whether it counts."""
 
+from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
 from msgspec import Struct
 
 from tearsheet.store.tables.columns import RecordRow, Row
-from tearsheet.store.tables.rows import line_of, log_rank, record_from_body
+from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.rows import LINE_BITS, line_of, log_rank, record_from_body, record_to_body
 from tearsheet.trade.fill import TradeRecord
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.session import is_ahead, to_micros
 
 
 class RecordLine(Row, frozen=True, gc=False):
@@ -60,6 +63,22 @@ class StoredRecord(Struct, gc=False):
         """The place of the line in the log: the day of its file, else of the record, then the line."""
         return log_rank(self.day, line_of(self.id), self.record or self.to_record())
 
+    def moved_to(self, source_id: int) -> "StoredRecord":
+        """Return the line under another source, not valid yet."""
+        return StoredRecord(
+            source_id << LINE_BITS | self.line,
+            self.file,
+            self.key,
+            self.account,
+            self.symbol,
+            self.closed,
+            False,
+            self.body,
+            self.held_us,
+            self.day,
+            self.to_record(),
+        )
+
     def to_record(self) -> TradeRecord:
         """Return the record."""
         return record_from_body(self.body) if self.record is None else self.record
@@ -103,3 +122,46 @@ def record_row(stored: StoredRecord) -> RecordRow:
         stored.held_us,
         stored.order_key,
     )
+
+
+class LogLines:
+    """New lines of log files; one without an order id is known by its content and its number in the file."""
+
+    def __init__(self, queries: Queries, now: datetime) -> None:
+        self._queries, self._now = queries, now
+        self._source_id: int | None = None
+        self._numbers: Counter[str] = Counter()
+
+    def stored(
+        self, source_id: int, file: str, day: str | None, line: int, key: str, record: TradeRecord
+    ) -> StoredRecord:
+        """Return a line as it is stored; it is held while it is ahead of the clock."""
+        if key.startswith("c:"):
+            key = f"{key}:{self._number(source_id, key)}"
+        return StoredRecord(
+            source_id << LINE_BITS | line,
+            file,
+            key,
+            record.account,
+            record.symbol,
+            record.is_closed,
+            False,
+            record_to_body(record),
+            to_micros(last_time) if is_ahead(last_time := record.last_time, self._now) else None,
+            day,
+            record,
+        )
+
+    def _number(self, source_id: int, key: str) -> int:
+        """Return how often a content without an order id occurred in the file before."""
+        if self._source_id != source_id:
+            keys = self._queries.values("keys_of_source", ids_of_source(source_id))
+            self._numbers = Counter(key.rpartition(":")[0] for key in keys if key.startswith("c:"))
+            self._source_id = source_id
+        self._numbers[key] += 1
+        return self._numbers[key] - 1
+
+
+def ids_of_source(source_id: int) -> tuple[int, int]:
+    """Return the exclusive bounds of the ids of a file's lines."""
+    return source_id << LINE_BITS, (source_id + 1) << LINE_BITS

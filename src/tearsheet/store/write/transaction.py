@@ -138,6 +138,11 @@ class LedgerTransaction:
         self._vanished.drop(kept_in)
         self.changed = True
 
+    def read_log_as_trades(self, account: str) -> None:
+        """Count the results alone of an account whose log has executions, too."""
+        self._records.decide_trades(account)
+        self.changed = True
+
     def drop_log(self, source: SourceFile) -> None:
         """Remove a log file and its records from the books."""
         self.forget_log(source)
