@@ -35,6 +35,7 @@ PARTIAL_CODES = {
     "allocation_unknown": "no share of the cost is stated for a spin-off: the sum is right, its parts are not",
     "foreign_fee": "fees are in another currency than their trades and have no rate; they stand in their own",
     "opening_from_reported": "what was held before is taken from the broker's own results, by the user's choice",
+    "executions_missing": "executions account for a part of a closed trade only; the rest is booked at its own price",
     "unsettled_expiry": "options past their expiry are still open; no row says how they ended",
     "stale_ledger": "files have changed but the ledger cannot be updated right now",
     "clock_back": "the clock stands before a time that has passed, so the present window may be another one",

@@ -89,6 +89,7 @@ GapCode = Literal[
     "allocation_unknown",
     "foreign_fee",
     "opening_from_reported",
+    "executions_missing",
 ]
 
 

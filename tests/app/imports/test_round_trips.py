@@ -8,6 +8,7 @@ import pytest
 
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.app.reports import ImportReport
 from tearsheet.performance.summary import Scope
 from tearsheet.tracker import PerformanceTracker
@@ -94,3 +95,37 @@ def test_other_trades_of_the_day_are_not_taken_for_executions(place: Place) -> N
         read(tracker, place, "trades")
         read(tracker, place, "others", rows)
         assert sum(nets(tracker)) == Decimal("45") + Decimal("8")
+
+
+@pytest.mark.parametrize("order", [("trades", "part"), ("part", "trades")])
+def test_what_executions_do_not_account_for_is_booked_and_said(place: Place, order: tuple[str, str]) -> None:
+    """Kind: a nearby execution was taken for a whole side, so a part of a trade vanished, and all was complete."""
+    place.write("config/dashboard-targets.yaml", "limits: {default: {daily_loss: 1000, stale_after: null}}")
+    place.now = datetime(2026, 11, 16, 20, tzinfo=UTC)
+    with place.tracker() as tracker:
+        for what in order:
+            read(tracker, place, what, [EXECUTIONS[0], *EXECUTIONS[2:]])
+        # 1 @ 5124 and the rest of the trade, 1 @ 5125, out at 5130; fees of the executions
+        assert nets(tracker) == [Decimal("-6.2"), Decimal("53.2")]
+        summary = tracker.get_summary("daily")
+        assert [reason.code for reason in summary.partial_reasons] == ["executions_missing"]
+        assert "BUY 2 @ 5125, executions account for 1 of it" in summary.partial_reasons[0].detail
+        assert account_verdicts(tracker).for_account("A").state == "unknown"
+        read(tracker, place, "all")
+        assert nets(tracker) == [Decimal("-6.2"), Decimal("47.6")]
+        assert not tracker.get_summary("daily").partial
+
+
+def test_what_accounts_for_a_side_is_the_same_however_it_was_read(place: Place) -> None:
+    """Sides share executions in a row: a late execution at its end changes what stands for its beginning."""
+    rows = [
+        f"A,MESZ6,2026-11-16T14:{minute:02}:00Z,{side},{quantity},{price},0,{n}"
+        for n, (minute, side, quantity, price) in enumerate(
+            [(35, "buy", 1, 5124), (36, "buy", 1, 5126), (42, "sell", 2, 5130), (50, "buy", 3, 5125)]
+        )
+    ]
+    with place.tracker() as tracker:
+        read(tracker, place, "trades")
+        for row in (rows[3], rows[2], rows[0], rows[1]):
+            read(tracker, place, f"one{row[-1]}", [row])
+            assert tracker.verify().differences == []

@@ -10,12 +10,13 @@ from msgspec import Struct
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import booking_from_row, fill_from_row, position_from_row
+from tearsheet.store.write.event_streams import REACH_US, first_with_legs
 from tearsheet.trade.amount import ZERO, proportional_share, trade_value
 from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
 from tearsheet.trade.round_trip import without_executed_legs
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.session import from_micros, to_micros
 
 
 class FillEffect(Struct, frozen=True, gc=False):
@@ -202,9 +203,11 @@ def fills_since_flat(queries: Queries, account: str, symbol: str, since: datetim
         before = since_us
         for row in queries.rows(PositionRow, "positions_of_stream_since", (account, symbol, since_us)):
             since_us = min(since_us, since_us if row.opened_us is None else row.opened_us)
-    found = queries.stream(FillRow, "fills_of_stream", (account, symbol, since_us))
+    first_us = first_with_legs(queries, (account, symbol), since_us)
+    found = queries.stream(FillRow, "fills_of_stream", (account, symbol, first_us - REACH_US))
     fills = [fill for fill in map(fill_from_row, found) if not isinstance(fill, Event)]
-    return without_executed_legs(fills)
+    flat_at = from_micros(since_us)
+    return [fill for fill in without_executed_legs(fills).fills if fill.time >= flat_at]
 
 
 def traded_symbols(queries: Queries, account: str, since: datetime) -> list[str]:

@@ -143,6 +143,8 @@ SELECT count(*) FROM tally
 SELECT id FROM fill WHERE key >= 't' AND key < 'u' LIMIT 1
 -- name: leg_since
 SELECT id FROM fill WHERE key >= 't' AND key < 'u' AND account = ? AND symbol = ? AND time_us >= ? LIMIT 1
+-- name: first_leg_between
+SELECT MIN(time_us) FROM fill WHERE key >= 't' AND key < 'u' AND account = ? AND symbol = ? AND time_us >= ? AND time_us < ?
 -- name: fill_of_key
 SELECT * FROM fill WHERE account = ? AND key = ?
 -- name: fill_of_record

@@ -14,7 +14,7 @@ from tearsheet.store.tables.rows import booking_from_row, fill_from_row, positio
 from tearsheet.store.write.append_booking import Stream, store_bookings, store_gaps, store_positions
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.unstated_fees import UnstatedFees
-from tearsheet.trade.event import Event
+from tearsheet.trade.event import Event, Gap
 from tearsheet.trade.event_book import EventBook
 from tearsheet.trade.fill import Fill, has_leg
 from tearsheet.trade.round_trip import REACH, without_executed_legs
@@ -74,18 +74,18 @@ class EventStreams:
     def rebook(self, streams: Iterable[Stream], since_us: int) -> None:
         """Book streams again that belong together, from an instant on."""
         linked = list(streams)
-        if any(self._queries.exists("leg_since", (*stream, since_us - REACH_US)) for stream in linked):
-            since_us -= REACH_US
+        since_us = min(first_with_legs(self._queries, stream, since_us) for stream in linked)
         start_us = self._settled_before(linked, since_us)
         for stream in linked:
             self._remove(stream, start_us)
         book = EventBook(
             stream for stream in linked if self._queries.exists("trusts_reported_results", stream)
         )
-        bookings = book.book_all(self._fills(linked, start_us))
+        gaps: list[Gap] = []
+        bookings = book.book_all(self._fills(linked, start_us, gaps))
         store_bookings(self._queries, self._tallies, bookings, book.closed)
         store_positions(self._queries, book.open_positions())
-        store_gaps(self._queries, book.gaps())
+        store_gaps(self._queries, [*book.gaps(), *gaps])
 
     def _settled_before(self, streams: list[Stream], since_us: int) -> int:
         """Return the last instant, at most the given one, that no position or later booking spans."""
@@ -123,18 +123,36 @@ class EventStreams:
             self._tallies.on_removed(map(booking_from_row, unborne))
             self._queries.execute("remove_unborne_bookings", span)
 
-    def _fills(self, streams: list[Stream], start_us: int) -> list[Fill]:
-        """Return fills and events in order, without the sides of round trips that executions tell."""
+    def _fills(self, streams: list[Stream], start_us: int, gaps: list[Gap]) -> list[Fill]:
+        """Return fills and events in order, without what executions tell of round trips; add what they lack."""
         found: list[Fill] = []
         first = from_micros(start_us)
         for stream in streams:
-            rows = self._queries.rows(FillRow, "fills_of_stream", (*stream, start_us - REACH_US))
+            read_us = first_with_legs(self._queries, stream, start_us) - REACH_US
+            rows = self._queries.rows(FillRow, "fills_of_stream", (*stream, read_us))
             read = list(map(fill_from_row, rows))
             fills = [fill for fill in read if not isinstance(fill, Event)]
-            booked = without_executed_legs(fills) if has_leg(fills) else fills
-            self.executed_legs += len(fills) - len(booked)
+            booked = fills
+            if has_leg(fills):
+                beside = without_executed_legs(fills)
+                booked = beside.fills
+                self.executed_legs += beside.executed
+                gaps += [gap for gap in beside.gaps if gap.time >= first]
             found += [*self._fees.priced(booked), *(fill for fill in read if isinstance(fill, Event))]
         return sorted((fill for fill in found if fill.time >= first), key=_order)
+
+
+def first_with_legs(queries: Queries, stream: Stream, since_us: int) -> int:
+    """Return the instant from which a change may alter what executions account for.
+
+    Sides of round trips that are close enough share executions, so it is before the first of an unbroken row of them.
+    """
+    if not queries.exists("leg_since", (*stream, since_us - REACH_US)):
+        return since_us
+    start_us = since_us - REACH_US
+    while (first := queries.value("first_leg_between", (*stream, start_us - REACH_US, start_us))) is not None:
+        start_us = first
+    return start_us
 
 
 def _order(fill: Fill) -> tuple[datetime, int, int, str, str, str]:

@@ -21,11 +21,11 @@ from tearsheet.store.write.append_booking import (
     store_gaps,
     store_positions,
 )
-from tearsheet.store.write.event_streams import REACH_US, EventStreams
+from tearsheet.store.write.event_streams import REACH_US, EventStreams, first_with_legs
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.unstated_fees import UnstatedFees
 from tearsheet.trade.amount import ZERO, exact, trade_value
-from tearsheet.trade.event import Event
+from tearsheet.trade.event import Event, Gap
 from tearsheet.trade.fee_schedule import FeeSchedule
 from tearsheet.trade.fill import Fill, Side, has_leg
 from tearsheet.trade.position import Book, Booking, Position
@@ -58,8 +58,9 @@ class StreamRebuilder:
         self._append: AppendBooking | None = None
         #: streams with sides of round trips near the change
         self._with_legs: set[Stream] = set()
-        #: sides of round trips there that executions tell
+        #: sides of round trips there that executions tell, and where they tell a part
         self.executed_legs = 0
+        self._leg_gaps: list[Gap] = []
 
     def try_append(self) -> None:
         """Book new fills during reading from now on, as long as they are in order and no events."""
@@ -116,10 +117,9 @@ class StreamRebuilder:
         held: list[Position] = []
         starts: dict[Stream, RebuildStart] = {}
         for stream, changed_us in self._since.items():
-            since_us = changed_us
-            if self._queries.exists("leg_since", (*stream, changed_us - REACH_US)):
+            since_us = first_with_legs(self._queries, stream, changed_us)
+            if since_us != changed_us:
                 self._with_legs.add(stream)
-                since_us -= REACH_US
             position, start = self._remove_from(*stream, since_us)
             self._remove_gaps(stream, start)
             starts[stream] = start
@@ -132,7 +132,8 @@ class StreamRebuilder:
             closed, book.closed = book.closed, []
             store_bookings(self._queries, self._tallies, bookings, closed)
         store_positions(self._queries, list(book.open_positions()))
-        store_gaps(self._queries, book.gaps())
+        store_gaps(self._queries, [*book.gaps(), *self._leg_gaps])
+        self._leg_gaps.clear()
 
     def _rebook_events(self) -> None:
         """Book the changed streams that have events or legs."""
@@ -157,15 +158,20 @@ class StreamRebuilder:
         return merge(*legged, *found, key=_sort_key)
 
     def _fills_with_legs(self, stream: Stream, start: RebuildStart) -> Iterator[Fill]:
-        """Return the fills of a stream without the sides of round trips that executions tell."""
-        parameters = (*stream, start.time_us - REACH_US)
-        stored = list(map(fill_from_row, self._queries.rows(FillRow, "fills_of_stream", parameters)))
-        booked = without_executed_legs(stored)
-        self.executed_legs += len(stored) - len(booked)
+        """Return the fills of a stream without what executions tell of round trips."""
+        read_us = first_with_legs(self._queries, stream, start.time_us) - REACH_US
+        rows = self._queries.rows(FillRow, "fills_of_stream", (*stream, read_us))
+        beside = without_executed_legs(list(map(fill_from_row, rows)))
+        self.executed_legs += beside.executed
         first = from_micros(start.time_us)
-        for fill in booked:
-            if fill.time >= first and (start.order is None or fill.order >= start.order):
-                yield fill
+        booked = [
+            fill
+            for fill in beside.fills
+            if fill.time >= first and (start.order is None or fill.order >= start.order)
+        ]
+        keys = {fill.key for fill in booked}
+        self._leg_gaps += [gap for gap in beside.gaps if gap.key in keys]
+        yield from booked
 
     def _fills_from(self, stream: Stream, start: RebuildStart) -> Iterator[Fill]:
         found = self._queries.stream(FillRow, "fills_of_stream", (*stream, start.time_us))
