@@ -25,6 +25,12 @@ class UsageError(TearsheetError):
     code = "bad_request"
 
 
+class ChangedMeanwhileError(UsageError):
+    """A change of what somebody else has changed since it was read."""
+
+    code = "changed_meanwhile"
+
+
 class SettingsError(TearsheetError):
     """An invalid setting, target, limit or instrument override.
 

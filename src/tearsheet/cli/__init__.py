@@ -23,6 +23,7 @@ EXIT_INTERRUPTED = 130
 EXIT_CODES: dict[type[errors.TearsheetError], int] = {
     errors.TearsheetError: EXIT_INTERNAL,
     errors.UsageError: EXIT_USAGE,
+    errors.ChangedMeanwhileError: EXIT_USAGE,
     errors.NotFoundError: EXIT_USAGE,
     errors.MixedCurrencyError: EXIT_USAGE,
     errors.SettingsError: EXIT_BAD_DATA,

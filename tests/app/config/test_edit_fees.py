@@ -99,8 +99,27 @@ def test_the_schedule_is_edited_by_requests(api: Api) -> None:
     assert api.get("/api/performance/weekly")["metadata"]["notes"] == []
     for bad in ({"root": "NOPE", "per_contract": "1"}, {"root": "MES"}, {"root": "MES", "per_contract": 1}):
         assert api.client.post("/api/fees", json=bad).status_code == 422
-    assert api.client.delete("/api/fees/2").status_code == 404
-    assert api.client.delete("/api/fees/x").status_code == 422
-    assert json.loads(api.client.delete("/api/fees/1").text)["data"]["rules"] == []
+    digest = json.loads(made.text)["data"]["digest"]
+    assert api.client.delete(f"/api/fees/2?digest={digest}").status_code == 404
+    assert api.client.delete(f"/api/fees/x?digest={digest}").status_code == 422
+    assert api.client.delete("/api/fees/1").status_code == 422
+    assert json.loads(api.client.delete(f"/api/fees/1?digest={digest}").text)["data"]["rules"] == []
     [note] = api.get("/api/performance/weekly")["metadata"]["notes"]
     assert note["code"] == "no_fees_stated"
+
+
+def test_a_change_of_an_older_schedule_is_refused(api: Api) -> None:
+    """Kind: a row is addressed by its place in a list that somebody else changes, so the wrong one is hit."""
+    for root in ("MES", "MNQ"):
+        answer = api.client.post("/api/fees", json={"root": root, "per_contract": "0.5"})
+        assert answer.status_code == 200
+    seen = api.get("/api/fees")["data"]
+    one, two = (api.client.delete(f"/api/fees/1?digest={seen['digest']}") for _ in range(2))
+    assert (one.status_code, two.status_code) == (200, 409)
+    assert json.loads(two.text)["error"]["type"] == "conflict"
+    later = {"root": "MNQ", "per_contract": "9"}
+    assert api.client.post(f"/api/fees?digest={seen['digest']}", json=later).status_code == 409
+    now = api.get("/api/fees")["data"]
+    assert now["rules"] == [{"root": "MNQ", "per_contract": "0.5"}]
+    assert api.client.post(f"/api/fees?digest={now['digest']}", json=later).status_code == 200
+    assert api.get("/api/fees")["data"]["rules"] == [later]

@@ -10,7 +10,7 @@ from tearsheet.app.config.settings_audit import AuditEntry, FileEdit, read_conte
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.log_sync import sync
 from tearsheet.app.kept_instruments import InstrumentSource, KeptInstruments, as_text
-from tearsheet.errors import NotFoundError, UsageError
+from tearsheet.errors import ChangedMeanwhileError, NotFoundError, UsageError
 from tearsheet.sources.config.fees import FEE_AMOUNTS, FEE_SCOPE, FEES, parse_fees
 from tearsheet.sources.config.yaml import load_mapping
 from tearsheet.sources.config.yaml_edit import edit_yaml
@@ -41,13 +41,14 @@ class FeesEditor:
         text, digest = read_content(self._path)
         return FeeRules(str(self._path), digest, tuple(self._parse(text)))
 
-    def set_rule(self, rule: RuleText, who: str) -> FeeRules:
+    def set_rule(self, rule: RuleText, who: str, digest: str | None = None) -> FeeRules:
         """Add a rule, or replace the one that names the same from the same day, and rebuild the books.
 
-        Raises SettingsError for an invalid rule, UsageError for one that names an unknown root or venue, StoreError.
+        Raises SettingsError for an invalid rule, UsageError for one that names an unknown root or venue,
+        ChangedMeanwhileError if the file has another digest than a given one, StoreError.
         """
         stated = {key: value.strip() for key, value in rule.items() if value.strip()}
-        before = self.show()
+        before = self._expected(digest)
         parse_fees([stated], f"{self._path}")
         self._check_names(stated)
         own = _scope(stated)
@@ -55,12 +56,22 @@ class FeesEditor:
         rules = [*before.rules[:place], stated, *before.rules[place + 1 :]]
         return self._save(before, rules, who)
 
-    def remove_rule(self, number: int, who: str) -> FeeRules:
-        """Remove a rule by its number, which counts from 1, and rebuild the books. Raises NotFoundError, StoreError."""
-        before = self.show()
+    def remove_rule(self, number: int, who: str, digest: str | None = None) -> FeeRules:
+        """Remove a rule by its number, which counts from 1, and rebuild the books.
+
+        Raises NotFoundError, ChangedMeanwhileError if the file has another digest than a given one, StoreError.
+        """
+        before = self._expected(digest)
         if not 1 <= number <= len(before.rules):
             raise NotFoundError(f"there is no rule {number}", f"there are {len(before.rules)}")
         return self._save(before, [*before.rules[: number - 1], *before.rules[number:]], who)
+
+    def _expected(self, digest: str | None) -> FeeRules:
+        """Return the rules; a number means another rule once somebody else has changed the file."""
+        found = self.show()
+        if digest is not None and digest != found.digest:
+            raise ChangedMeanwhileError(f"{self._path} was changed meanwhile", "look at it again")
+        return found
 
     def _parse(self, text: str) -> list[dict[str, str]]:
         file = str(self._path)
@@ -107,7 +118,7 @@ class FeesEditor:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             edit = FileEdit(self._path, before.digest, text)
             if not save_change(self._context.ledger, edit, [entry], lambda: self._expect_edit(kept, before)):
-                raise UsageError(f"{self._path} was changed meanwhile", "look at it again")
+                raise ChangedMeanwhileError(f"{self._path} was changed meanwhile", "look at it again")
             sync(self._context)
         return self.show()
 

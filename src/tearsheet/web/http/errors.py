@@ -14,6 +14,7 @@ from tearsheet.web.http.environ_keys import REQUEST_ID
 STATUSES: dict[type[errors.TearsheetError], int] = {
     errors.TearsheetError: 500,
     errors.UsageError: 422,
+    errors.ChangedMeanwhileError: 409,
     errors.NotFoundError: 404,
     errors.MixedCurrencyError: 422,
     errors.SettingsError: 500,
