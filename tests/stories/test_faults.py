@@ -169,6 +169,8 @@ WHOLE = {
     "links",
     "absences",
     "feeds",
+    "feeds_of_all",
+    "say_no_later",
     "doubts_within",
     "remove_all_positions",
     "remove_all_bookings",

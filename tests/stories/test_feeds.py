@@ -159,3 +159,80 @@ def test_doctor_without_a_file_says_which_ledger_this_is(
     found = capsys.readouterr()
     assert identity in found.out
     assert "is gone" in found.err
+
+
+def ages(found: Any) -> list[tuple[str, str, float, str]]:
+    return [(one["kind"], one["name"], one["age_s"], one["state"]) for one in found["feeds"]]
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("sign", ["heartbeat", "post", "statement"])
+def test_no_other_source_speaks_for_a_silent_log(place: Place, sign: str) -> None:
+    """Kind: one sign of life freshens everything that an account needs, and so hides what is silent.
+
+    Places: a heartbeat, a post, a statement beside a log; the age in verdict, summary and on the page. It is as stale as
+    its stalest source that may not be silent, and says of each what it said last.
+    """
+    place.now = NOON + timedelta(minutes=-55)
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    place.log("2026-11-20", logged("1", -60))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    assert verdict(api) == ("ok", [], 300)
+    place.now = NOON + timedelta(hours=6)
+    if sign == "heartbeat":
+        api.post("/api/risk/heartbeats", {"account": "A"}, 200)
+        others = []
+    elif sign == "post":
+        api.fills(fill(359))
+        others = [("posts", "posts", 0.0, "ok")]
+    else:
+        place.write("fills.csv", fills_csv(["A,X,2026-11-20T17:59:00Z,BUY,1,100,0,1"]))
+        with place.tracker() as tracker:
+            tracker.import_file(place.folder / "fills.csv")
+        others = [("statement", "generic_fills", 60.0, "quiet")]
+    log = ("log", "trade log", 7 * 3600.0, "stale")
+    assert verdict(api) == ("unknown", ["stale_feed"], 7 * 3600)
+    found = api.get(VERDICT)["data"]
+    assert found["reasons"][0]["detail"] == "last heard: trade log 25200 s ago; allowed are 900 s"
+    assert sorted(ages(found)) == sorted([*others, log])
+    for query in ("?account=A", ""):
+        summary = api.get(f"/api/performance/summary{query}")["data"]
+        assert sorted(ages(summary["freshness"])) == sorted([*others, log])
+    assert "too long ago" in api.ask("GET", "/day?account=A").text
+    place.log("2026-11-20", logged("2", 359), mode="a")
+    assert verdict(api)[:2] == ("ok", [])
+
+
+def test_the_silence_of_one_source_is_decided_until_it_speaks(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bot that posts now has left its log behind: that is one recorded decision, and it ends with the next record."""
+    place.now = NOON + timedelta(minutes=-55)
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    place.log("2026-11-20", logged("1", -60))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    place.now = NOON + timedelta(hours=6)
+    api.fills(fill(359))
+    assert verdict(api)[0] == "unknown"
+    monkeypatch.chdir(place.folder)
+    assert main(["sources", "forget", "trade log of A", "--by", "kim"]) == 64
+    assert main(["sources", "keep", "trade log of A", "--by", "kim"]) == 0
+    assert verdict(api) == ("ok", [], 0)
+    assert ("log", "trade log", 7 * 3600.0, "quiet") in ages(api.get(VERDICT)["data"])
+    place.log("2026-11-20", logged("2", 300), mode="a")
+    assert verdict(api) == ("unknown", ["stale_feed"], 3600)
+    capsys.readouterr()
+    assert main(["verdict"]) == 75
+    assert "heard: posts 2026-" in capsys.readouterr().out
+
+
+def test_what_a_source_said_is_found_again_when_some_of_it_is_taken_back(place: Place) -> None:
+    place.now = NOON
+    for name, minute in (("old", "00"), ("new", "30")):
+        place.write(f"{name}.csv", fills_csv([f"A,X,2026-11-20T09:{minute}:00Z,BUY,1,100,0,{name}"]))
+        with place.tracker() as tracker:
+            report = tracker.import_file(place.folder / f"{name}.csv")
+    api = Api(place)
+    assert ages(api.get(VERDICT)["data"]) == [("statement", "generic_fills", 2.5 * 3600, "stale")]
+    api.post(f"/api/imports/{report.id}/undo", {}, 200)
+    assert ages(api.get(VERDICT)["data"]) == [("statement", "generic_fills", 3 * 3600, "stale")]

@@ -90,6 +90,7 @@ def set_back(ledger: Ledger, now: datetime) -> None:
     """Take a time for right although later ones were shown, inside a write transaction."""
     save_time(ledger, now)
     ledger.queries.execute("hear_no_later", (to_micros(now),))
+    ledger.queries.execute("say_no_later", (to_micros(now),))
 
 
 def save_time(ledger: Ledger, now: datetime) -> None:

@@ -7,10 +7,17 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.feeds import summary_feeds
 from tearsheet.app.targets import check_due_targets, check_targets, load_targets, preview_targets
 from tearsheet.errors import MissingSourceError, SettingsError
 from tearsheet.log import log_event
-from tearsheet.performance.summary import LimitStatus, PartialReason, PerformanceSummary, SummaryState
+from tearsheet.performance.summary import (
+    LimitStatus,
+    PartialReason,
+    PerformanceSummary,
+    SourceAge,
+    SummaryState,
+)
 from tearsheet.rules import AlertEvent, Targets, evaluate_targets
 from tearsheet.rules.limit import limit_label
 from tearsheet.rules.verdict import Verdict
@@ -91,6 +98,10 @@ class Judge:
         parts = (self.targets, self.problems, self.limits, self._context.alerts.version)
         return digest(json.encode(parts).decode())
 
+    def feeds(self) -> tuple[SourceAge, ...]:
+        """Return what each source said last, and whether that is too long ago."""
+        return summary_feeds(self._context, self._account, self.verdicts)
+
     def judge(self, summary: PerformanceSummary, *, save: bool = False) -> Judged:
         """Evaluate the targets and limits of a summary; `save` also raises and resolves its alerts."""
         evaluate = check_targets if save and not self._keeps_alerts else preview_targets
@@ -100,6 +111,7 @@ class Judge:
         judged = replace(
             evaluated,
             limits=self.limits,
+            freshness=replace(summary.freshness, feeds=self.feeds()),
             state=self._state(missed=run.breached, partial=bool(reasons)),
             partial=bool(reasons),
             partial_reasons=reasons,

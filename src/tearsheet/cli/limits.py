@@ -13,7 +13,7 @@ from tearsheet.app.limits.replay import load_replay_limits, replay_history
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import DateType, open_tracker
-from tearsheet.cli.tables import columns
+from tearsheet.cli.tables import columns, feeds_lines
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_bytes, write_file
 from tearsheet.export.svg import replay_svg
@@ -105,6 +105,7 @@ def format_verdict(verdict: Verdict, zone: ZoneInfo) -> str:
         head = [name.format(zone=zone.key) for name in _VERDICT_COLUMNS]
         lines.append(columns(head, [_limit_row(view, zone) for view in verdict.limits], "llrrrll"))
     lines += _reasons(verdict)
+    lines += [f"  {line}" for line in feeds_lines(verdict.feeds, zone)]
     return "\n".join([*lines, ""])
 
 

@@ -9,7 +9,7 @@ import click
 from tearsheet.app.judgement import Judge, Judged
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
-from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits, progress
+from tearsheet.cli.tables import feeds_lines, format_alert, format_summary, format_unknown_limits, progress
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
 from tearsheet.export.files import ExportedFile, export_summary, json_bytes, summary_json
 from tearsheet.export.pdf import find_chromium, print_pdf
@@ -152,6 +152,9 @@ def check(allow_partial: bool, **values: Any) -> int:
             click.echo(format_alert(alert, tracker.settings.calendar.timezone))
         for line in evaluation.uncertainties():
             click.echo(line)
+        if evaluation.exit_code != EXIT_OK:
+            for line in evaluation.heard():
+                click.echo(f"  {line}")
         problems = _settings_problems(tracker.settings)
         for problem in problems:
             click.echo(f"  SETTINGS     {problem.message}: {problem.hint}")
@@ -207,6 +210,10 @@ class _Evaluation:
         self._states.add(summary.state)
         self._partial |= dict.fromkeys(summary.partial_reasons)
         return judged
+
+    def heard(self) -> list[str]:
+        """Return what each source said last."""
+        return feeds_lines(self._judge.feeds(), self._tracker.settings.calendar.timezone)
 
     def add_due(self, window: Window, wanted: Scope, currency: str | None) -> list[AlertEvent]:
         """Judge what was due at the end of the last traded window before this one; return its open alerts."""

@@ -14,11 +14,11 @@ import click
 from tearsheet.app.reports import OnProgress
 from tearsheet.log import log_event
 from tearsheet.performance.metric import METRICS, MetricValue
-from tearsheet.performance.summary import LimitStatus, PerformanceSummary, Variance
+from tearsheet.performance.summary import LimitStatus, PerformanceSummary, SourceAge, Variance
 from tearsheet.rules import AlertEvent
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Rejection
-from tearsheet.words import format_metric
+from tearsheet.words import format_duration, format_metric
 
 _log = logging.getLogger("tearsheet")
 #: First block of metrics in a summary.
@@ -32,6 +32,7 @@ def format_summary(
 ) -> str:
     """Format a summary with targets and alerts."""
     lines = [_title(summary), _data_status(summary)]
+    lines += feeds_lines(summary.freshness.feeds, ZoneInfo(summary.window.timezone))
     lines += [note.detail for note in summary.notes if note.code == "cash_not_booked"]
     if summary.is_empty:
         return "\n".join([*lines, *_alerts_and_limits(summary, open_alerts, raised), ""])
@@ -127,6 +128,16 @@ def _title(summary: PerformanceSummary) -> str:
     title = f"{kind}{window.label} · {summary.scope.label} · {summary.currency}"
     zone = f"{window.timezone}, day starts at {window.day_starts_at}"
     return f"{click.style(title, bold=True)}  {click.style(zone, dim=True)}"
+
+
+def feeds_lines(feeds: Iterable[SourceAge], zone: ZoneInfo) -> list[str]:
+    """Format what each source said last, as one line, or as none where nothing was heard."""
+    said = [
+        f"{one.name} {one.last_at.astimezone(zone):%Y-%m-%d %H:%M:%S}, {format_duration(one.age_s)} ago"
+        + (click.style(" (stale)", fg="yellow", bold=True) if one.state == "stale" else "")
+        for one in feeds
+    ]
+    return [f"heard: {'; '.join(said)}"] if said else []
 
 
 def _data_status(summary: PerformanceSummary) -> str:

@@ -91,13 +91,28 @@ class SummaryNote(Struct, frozen=True):
     detail: str
 
 
+class SourceAge(Struct, frozen=True, kw_only=True):
+    """Age of what a source of an account said last.
+
+    `stale` is what is longer silent than `stale_after` allows; `quiet` one whose silence says nothing: without a
+    `stale_after`, outside the trading hours, where it is stated to be normal, and a statement beside a live source.
+    """
+
+    kind: Literal["log", "posts", "statement", "heartbeat"]
+    name: str
+    last_at: datetime
+    age_s: float
+    state: Literal["ok", "stale", "quiet"]
+
+
 class Freshness(Struct, frozen=True):
-    """Age of the data. Exports ignore it when they detect changes."""
+    """Age of the data, and of what each source said last. Exports ignore it when they detect changes."""
 
     revision: int
     as_of: datetime
     last_fill_at: datetime | None
     data_age_s: float | None
+    feeds: tuple[SourceAge, ...] = ()
 
 
 class Variance(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.performance.summary import PartialReason
+from tearsheet.performance.summary import PartialReason, SourceAge
 from tearsheet.rules.breach import Breach
 from tearsheet.rules.limit import (
     LIMITS,
@@ -55,11 +55,28 @@ UNKNOWN_CODES = {
 }
 
 
+class SourceFeed(Struct, frozen=True, kw_only=True):
+    """What a source of an account said last, and when it was last known to be alive.
+
+    One that is not `needed` may be silent: the account is as stale as the stalest of the others.
+    """
+
+    kind: Literal["log", "posts", "statement", "heartbeat"]
+    name: str
+    last_at: datetime
+    alive_at: datetime
+    needed: bool = True
+
+    def age_s(self, now: datetime) -> float:
+        """Return the seconds since it was last known to be alive."""
+        return max(now - self.alive_at, timedelta(0)) / timedelta(seconds=1)
+
+
 class FeedStatus(Struct, frozen=True, kw_only=True):
     """State of the data behind a verdict.
 
-    `sequence` is the ledger's revision. `last_update_at` is the last time the data source was checked
-    or sent something, even without new fills. `store_error` is set if the ledger cannot be read.
+    `sequence` is the ledger's revision. `last_update_at` is the last time that any source of the account said
+    something, `feeds` what each of them did. `store_error` is set if the ledger cannot be read.
     """
 
     sequence: int
@@ -68,6 +85,7 @@ class FeedStatus(Struct, frozen=True, kw_only=True):
     rejected_lines: int = 0
     partial: tuple[PartialReason, ...] = ()
     store_error: str | None = None
+    feeds: tuple[SourceFeed, ...] = ()
 
 
 class VerdictReason(Struct, frozen=True):
@@ -107,7 +125,10 @@ class LimitView(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """Limit status of an account for risk managers; `policy` applies while it is `unknown`."""
+    """Limit status of an account for risk managers; `policy` applies while it is `unknown`.
+
+    `data_age_s` is the age of its stalest source that may not be silent, `feeds` what each said last.
+    """
 
     schema: str = SCHEMA
     account: str
@@ -123,6 +144,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     sequence: int
     limits: tuple[LimitView, ...]
     reasons: tuple[VerdictReason, ...]
+    feeds: tuple[SourceAge, ...] = ()
 
 
 def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
@@ -156,6 +178,7 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
         sequence=feed.sequence,
         limits=views,
         reasons=(*_breaches(book, views), *uncertain, *_warnings(book, views)),
+        feeds=tuple(_source_age(book, one, now) for one in feed.feeds),
     )
 
 
@@ -224,11 +247,15 @@ def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator
     allowed, age = book.plan.stale_after, _age(book, feed, now)
     if allowed is None or not _is_within_hours(book, now):
         return
+    if feed.feeds and not any(one.needed for one in feed.feeds):
+        return
     if age is None:
         yield VerdictReason("nothing_heard", "no fill and no heartbeat received")
     elif age > allowed / timedelta(seconds=1):
         allowed_s = allowed // timedelta(seconds=1)
-        yield VerdictReason("stale_feed", f"last heard {int(age)} s ago, allowed are {allowed_s} s")
+        late = [one for one in feed.feeds if one.needed and one.age_s(now) > allowed_s]
+        said = ", ".join(f"{one.name} {int(one.age_s(now))} s ago" for one in late) or f"{int(age)} s ago"
+        yield VerdictReason("stale_feed", f"last heard: {said}; allowed are {allowed_s} s")
 
 
 def _day_end(book: LimitBook) -> datetime:
@@ -244,7 +271,19 @@ def _is_within_hours(book: LimitBook, now: datetime) -> bool:
     return calendar.is_weekday(book.session) and is_within(limit.trading_hours, now, calendar.timezone)
 
 
+def _source_age(book: LimitBook, feed: SourceFeed, now: datetime) -> SourceAge:
+    allowed = book.plan.stale_after
+    state: Literal["ok", "stale", "quiet"] = "quiet"
+    if feed.needed and allowed is not None and _is_within_hours(book, now):
+        state = "stale" if feed.age_s(now) > allowed / timedelta(seconds=1) else "ok"
+    age = max(now - feed.last_at, timedelta(0)) / timedelta(seconds=1)
+    return SourceAge(kind=feed.kind, name=feed.name, last_at=feed.last_at, age_s=age, state=state)
+
+
 def _age(book: LimitBook, feed: FeedStatus, now: datetime) -> float | None:
+    """Return the age of the stalest source that is needed; of the last one heard, if all may be silent."""
+    if ages := [one.age_s(now) for one in feed.feeds if one.needed]:
+        return max(ages)
     latest = _latest_update(feed.last_update_at, _latest_update(feed.last_fill_at, book.last_fill_at))
     return None if latest is None else max(now - latest, timedelta(0)) / timedelta(seconds=1)
 

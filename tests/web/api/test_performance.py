@@ -110,7 +110,9 @@ def test_a_summary_is_as_its_schema_says(api: Api) -> None:
         "?window=yearly",
     ):
         answer = api.get(f"/api/performance/summary{query}")
-        assert answer["data"]["freshness"] == _freshness(answer)
+        fresh = answer["data"]["freshness"]
+        assert fresh == _freshness(answer) | {"feeds": fresh["feeds"]}
+        assert "posts" in [one["kind"] for one in fresh["feeds"]]
         summary_validator().validate(answer["data"])
     assert api.get("/api/performance/summary?window=all")["data"]["metrics"]["net_pnl"]["value"] == 8
 

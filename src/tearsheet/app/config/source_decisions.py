@@ -19,6 +19,7 @@ from tearsheet.app.parsed_file import TARGETS
 from tearsheet.app.targets import load_targets
 from tearsheet.errors import MissingSourceError, SettingsError, UsageError
 from tearsheet.settings import Settings
+from tearsheet.store.tables.account_states import AccountFeedRow, feed_source
 from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.sources import EVERY, INSTRUMENTS, LOGGED, DoubtTable
 from tearsheet.store.write.log_doubts import MIXED
@@ -177,6 +178,42 @@ def _decide_targets(context: LedgerContext, decision: Decision, by: str) -> list
     return ended
 
 
+def _silent_feed(context: LedgerContext, source: str) -> AccountFeedRow | None:
+    """Return the source of an account that is named like `trade log of A`, None for anything else."""
+    account = source.partition(" of ")[2]
+    with context.ledger.snapshot() as queries:
+        rows = queries.rows(AccountFeedRow, "account_feeds", (account,))
+    return next((row for row in rows if feed_source(account, row.layout) == source), None)
+
+
+def _allow_silence(context: LedgerContext, feed: AccountFeedRow, decision: Decision, by: str) -> list[Doubt]:
+    """Take it for normal that a source of an account is silent, until it says something again."""
+    source = feed_source(feed.account, feed.layout)
+    if decision != "keep":
+        raise UsageError(
+            f"{decision} says nothing of a source that is silent", "keep it: its silence is normal"
+        )
+    said = from_micros(feed.said_us)
+    with context.ledger.writing():
+        DoubtTable(context.ledger.queries).allow_absence(source, context.now, by)
+        record_change(
+            context.ledger, AuditEntry(context.now, by, "sources", source, said.isoformat(), decision)
+        )
+        context.ledger.bump_revision()
+    detail = f"it said nothing since {said.isoformat(timespec='seconds')}"
+    return [
+        Doubt(
+            source=source,
+            code="stale_feed",
+            detail=detail,
+            accounts=feed.account,
+            since=said,
+            until=LATEST,
+            found_at=context.now,
+        )
+    ]
+
+
 def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> list[Doubt]:
     """Carry out a decision on a source in doubt; return the doubts that it ends.
 
@@ -190,6 +227,8 @@ def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> 
         return _accept_clock(context, decision, by)
     if source == TARGETS:
         return _decide_targets(context, decision, by)
+    if (feed := _silent_feed(context, source)) is not None:
+        return _allow_silence(context, feed, decision, by)
     if source == INSTRUMENTS:
         listed = [one for one in doubts(context) if one.source == INSTRUMENTS]
         decide_instruments(context.settings, decision, by)

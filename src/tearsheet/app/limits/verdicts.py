@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.feeds import account_feeds
 from tearsheet.app.limits.limits_file import LimitsFile, LoadedLimits
 from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits
 from tearsheet.errors import InputError, StoreError
@@ -26,7 +27,7 @@ from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import LimitBook, first_session_needed
 from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict
 from tearsheet.store.list_values import Page, PageCursor
-from tearsheet.store.tables.account_states import account_state, record_heartbeat
+from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.breaches import BreachRecord, BreachTable, breach_not_found
 from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.trade.amount import ZERO
@@ -252,10 +253,8 @@ class AccountVerdicts:
             live.feed_cache = (key, self._ledger_feed_status(live.book, now))
         feed = live.feed_cache[1]
         assert isinstance(feed, FeedStatus)
-        update_times = [account_state(self._ledger.queries, account).last_update_at]
-        if self._settings.silence_is_normal and self._ledger.sources.uses_trade_log(account):
-            update_times.append(self._context.last_checked_at)
-        feed = replace(feed, last_update_at=max((at for at in update_times if at), default=None))
+        feeds = account_feeds(self._context, account)
+        feed = replace(feed, feeds=feeds, last_update_at=max((one.alive_at for one in feeds), default=None))
         if feed.last_update_at is None and feed.last_fill_at is None:
             detail = f"the ledger has neither fill nor heartbeat of {account!r}"
             unheard = PartialReason("nothing_heard", detail)

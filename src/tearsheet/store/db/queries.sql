@@ -367,9 +367,25 @@ ON CONFLICT (account) DO UPDATE SET rewrites = excluded.rewrites, last_us = excl
 -- name: rewrite_all_accounts
 UPDATE account_state SET rewrites = rewrites + 1 WHERE account > ''
 -- name: last_heard
-SELECT MAX(heard_us) FROM account_state
+SELECT MAX(heard_us) FROM (SELECT heard_us FROM account_state UNION ALL SELECT said_us AS heard_us FROM feed) heard
 -- name: hear_no_later
 UPDATE account_state SET heard_us = ?1 WHERE heard_us > ?1
+-- name: say_no_later
+UPDATE feed SET said_us = ?1 WHERE said_us > ?1
+-- name: account_feeds
+SELECT * FROM feed WHERE account = ? ORDER BY layout
+-- name: feeds_of_all
+SELECT MIN(account) AS account, layout, MAX(said_us) AS said_us FROM feed GROUP BY layout ORDER BY layout
+-- name: put_feed
+INSERT INTO feed (account, layout, said_us) VALUES (?, ?, ?)
+ON CONFLICT (account, layout) DO UPDATE SET said_us = CASE WHEN excluded.said_us > feed.said_us THEN excluded.said_us ELSE feed.said_us END
+-- name: remove_feeds_of_layout
+DELETE FROM feed WHERE layout = ?
+-- name: find_feeds_of_log
+INSERT INTO feed (account, layout, said_us) SELECT account, 'trade_log', MAX(time_us) FROM record WHERE held_us IS NULL GROUP BY account
+-- name: find_feeds_of_layout
+INSERT INTO feed (account, layout, said_us)
+SELECT f.account, s.layout, MAX(f.time_us) FROM sighting g JOIN fill f ON f.id = g.fill_id JOIN source s ON s.id = g.source_id WHERE s.layout = ? GROUP BY f.account, s.layout
 -- name: heard_account
 INSERT INTO account_state (account, rewrites, last_us, heard_us) VALUES (?, 0, NULL, ?)
 ON CONFLICT (account) DO UPDATE SET heard_us = excluded.heard_us

@@ -6,10 +6,11 @@ unchanged, and starts over when it changes.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from msgspec import Struct
 
-from tearsheet.store.tables.columns import AccountStateRow
+from tearsheet.store.tables.columns import AccountStateRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.position import Booking
 from tearsheet.trade.session import from_micros, to_micros
@@ -17,6 +18,19 @@ from tearsheet.trade.session import from_micros, to_micros
 _BookingKey = tuple[str, str, int]
 #: Maximum of removed bookings in memory, to detect that they are added again unchanged.
 _MAX_HELD = 50_000
+#: Layouts of sources that are no statements: logs, and what was posted.
+LOG_LAYOUT, POST_LAYOUT = "trade_log", "api"
+_FEED_NAMES = {LOG_LAYOUT: "trade log", POST_LAYOUT: "posts"}
+
+
+class AccountFeedRow(Row, frozen=True, gc=False):
+    """What a kind of source of an account said last: a layout of statements, `trade_log`, or `api` for posts."""
+
+    TABLE: ClassVar[str] = "feed"
+
+    account: str
+    layout: str
+    said_us: int
 
 
 class AccountState(Struct, frozen=True):
@@ -28,7 +42,7 @@ class AccountState(Struct, frozen=True):
 
     @property
     def last_update_at(self) -> datetime | None:
-        """Return when the account's source last sent data or a heartbeat."""
+        """Return when the account last sent a post or a heartbeat."""
         return None if self.last_update_us is None else from_micros(self.last_update_us)
 
 
@@ -122,11 +136,29 @@ def record_heartbeat(queries: Queries, accounts: Iterable[str], now: datetime) -
     queries.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
 
 
-def note_last_record(queries: Queries, account: str, time_us: int) -> None:
-    """Save the time of an account's last log record, if nothing later was heard of it."""
-    last_us = account_state(queries, account).last_update_us
-    if last_us is None or last_us < time_us:
-        queries.execute("heard_account", (account, time_us))
+def note_feed(queries: Queries, account: str, layout: str, said_us: int) -> None:
+    """Save what a source of an account said last; its silence is no longer known to be normal."""
+    queries.execute("put_feed", (account, layout, said_us))
+    queries.execute("remove_absence", (feed_source(account, layout),))
+
+
+def find_feeds_again(queries: Queries, layout: str) -> None:
+    """Find what the sources of a layout said last, after some of it was taken back."""
+    queries.execute("remove_feeds_of_layout", (layout,))
+    if layout == LOG_LAYOUT:
+        queries.execute("find_feeds_of_log")
+    else:
+        queries.execute("find_feeds_of_layout", (layout,))
+
+
+def feed_name(layout: str) -> str:
+    """Return the name of a kind of source."""
+    return _FEED_NAMES.get(layout, layout)
+
+
+def feed_source(account: str, layout: str) -> str:
+    """Return the name under which the silence of an account's source is decided."""
+    return f"{feed_name(layout)} of {account}"
 
 
 def _booking_key(booking: Booking) -> _BookingKey:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,7 +29,7 @@ from tearsheet.store.write.claims import (
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, FillRevision, Rejection
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.session import EARLIEST, to_micros
 
 #: Account and key of a fill.
 FillName = tuple[str, str]
@@ -115,6 +116,8 @@ class FillImporter:
         self._counts: Counter[int] = Counter()
         #: fills with a correction or bust; all of their claims are processed
         self._superseded: set[FillName] = superseded_names(queries)
+        #: time of the last fill that an import states, by import and account
+        self.latest: dict[tuple[int, str], int] = {}
 
     def add(
         self,
@@ -130,6 +133,7 @@ class FillImporter:
         Posted fills of one instrument and instant are ranked in the order of their arrival.
         """
         chunk = list(lines)
+        self._note_times(source_id, chunk)
         if not is_posted and len(chunk) >= _LEAST_ROWS and self._add_new(source_id, chunk, counts):
             return []
         ranks = self._last_ranks(chunk) if is_posted else {}
@@ -177,6 +181,15 @@ class FillImporter:
         counts.extend_time_range(max(times))
         self._streams.add_new(fills)
         return True
+
+    def _note_times(self, source_id: int, chunk: Sequence[tuple[int, Fill]]) -> None:
+        last: dict[str, datetime] = {}
+        for _, fill in chunk:
+            if fill.time > last.get(fill.account, EARLIEST):
+                last[fill.account] = fill.time
+        for account, at in last.items():
+            name = (source_id, account)
+            self.latest[name] = max(to_micros(at), self.latest.get(name, 0))
 
     def _has_superseded(self, chunk: Sequence[tuple[int, Fill]]) -> bool:
         names = self._superseded

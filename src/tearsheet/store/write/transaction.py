@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import Struct, json
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.account_states import note_last_record
+from tearsheet.store.tables.account_states import LOG_LAYOUT, POST_LAYOUT, find_feeds_again, note_feed
 from tearsheet.store.tables.columns import BatchRow, RejectionRow, Row, SourceRow, UndoRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
@@ -100,6 +100,9 @@ class LedgerTransaction:
         self._fact_indexes: list[str] = []
         self._book_indexes: list[str] = []
         self._is_rebuilt = self._has_new_rates = False
+        #: layout of each import, and layouts of which something was taken back
+        self._layouts: dict[int, str] = {}
+        self._taken_back: set[str] = set()
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
@@ -135,6 +138,7 @@ class LedgerTransaction:
 
     def drop_vanished(self, kept_in: int) -> None:
         """Remove records that were kept from the books."""
+        self._taken_back.add(LOG_LAYOUT)
         self._vanished.drop(kept_in)
         self.changed = True
 
@@ -146,6 +150,7 @@ class LedgerTransaction:
     def drop_log(self, source: SourceFile) -> None:
         """Remove a log file and its records from the books."""
         self.forget_log(source)
+        self._taken_back.add(LOG_LAYOUT)
         self._queries.execute("remove_source", (source.id,))
 
     def forget_unreadable(self, source: SourceFile) -> None:
@@ -187,7 +192,9 @@ class LedgerTransaction:
         # a rollback could not distinguish appended bookings from those of a rebuild
         if state.size >= _BULK_BYTES and not self._is_rebuilt:
             self._streams.try_append()
-        return self._add_source("import", layout, state, None)
+        source_id = self._add_source("import", layout, state, None)
+        self._layouts[source_id] = layout
+        return source_id
 
     def add_fills(
         self,
@@ -259,7 +266,8 @@ class LedgerTransaction:
         row = UndoRow(source_id=source.id, at_us=self._now_us, who=who, gone=0, stayed=0)
         self._queries.add(UndoRow, [row])
         undo.restore_rejections()
-        is_log = source.layout == "trade_log"
+        self._taken_back.add(source.layout)
+        is_log = source.layout == LOG_LAYOUT
         result = UndoResult(self._records.remove(source.id), 0) if is_log else undo.remove()
         if not is_log and result.removed_most:
             self.rebuild()
@@ -315,8 +323,7 @@ class LedgerTransaction:
         self._streams.finish()
         self._recreate_indexes(self._book_indexes)
         touched = self._tallies.accounts.finish()
-        for account, time_us in self._records.latest.items():
-            note_last_record(self._queries, account, time_us)
+        self._note_feeds()
         self._reattach_notes(touched)
         # the tallies of all accounts, the overlaps and the revision are shared by all writers
         self._ledger.acquire_commit_lock()
@@ -331,6 +338,16 @@ class LedgerTransaction:
         rated = frozenset(self._queries.values("accounts")) if self._has_new_rates else frozenset()
         self._ledger.hooks.on_commit(touched | rated)
         return revision
+
+    def _note_feeds(self) -> None:
+        """Save what the source of each account said last."""
+        for layout in sorted(self._taken_back - {POST_LAYOUT}):
+            find_feeds_again(self._queries, layout)
+        for account, time_us in self._records.latest.items():
+            note_feed(self._queries, account, LOG_LAYOUT, time_us)
+        for (source_id, account), time_us in self._fills.latest.items() if self._fills else ():
+            layout = self._layouts[source_id]
+            note_feed(self._queries, account, layout, self._now_us if layout == POST_LAYOUT else time_us)
 
     def _reattach_notes(self, touched: frozenset[str]) -> None:
         """Update the position of notes whose fill was added, removed or moved to another position."""

@@ -220,7 +220,8 @@ def _cached_response(
             return _strip_clock(judged.summary, content(judged, window))
 
         body = app_context.cached_answer(query, period, window, scope, currency, compute)
-    return json_response(_insert_clock(body, app_context.now, fresh=fresh))
+        feeds = json_line(judge.feeds()) if fresh else None
+    return json_response(_insert_clock(body, app_context.now, feeds))
 
 
 def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:
@@ -273,21 +274,22 @@ def _strip_clock(summary: PerformanceSummary, content: dict[str, Any]) -> bytes:
     return _SEPARATOR.join((last, head[1:-2], metadata[:-1]))
 
 
-def _insert_clock(cached: bytes, now: datetime, *, fresh: bool) -> bytes:
+def _insert_clock(cached: bytes, now: datetime, feeds: bytes | None) -> bytes:
     last, content, metadata = cached.split(_SEPARATOR)
     age = b"null"
     if last:
         age = b"%.6f" % ((now - datetime.fromisoformat(last.decode())) / _SECOND)
     freshness = b""
-    if fresh:
+    if feeds is not None:
         revision = _REVISION.search(metadata)
         assert revision is not None
         at, of = format_timestamp(now).encode(), b'"%b"' % last if last else b"null"
-        freshness = b',"freshness":{%b,"as_of":"%b","last_fill_at":%b,"data_age_s":%b}' % (
+        freshness = b',"freshness":{%b,"as_of":"%b","last_fill_at":%b,"data_age_s":%b,"feeds":%b}' % (
             revision[0],
             at,
             of,
             age,
+            feeds,
         )
     ends = (content, freshness, b'},"metadata":', metadata, b',"data_age_s":', age, b"}}\n")
     return success_head(now) + b"".join(ends)
