@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 import tearsheet as ts
+from tearsheet.app.config.edit_accounts import AccountsEditor
 from tearsheet.app.judgement import Judge
 from tearsheet.export.files import json_bytes, summary_json
+from tests.app.imports.test_cash import ALL, FILLS, cash
 from tests.support.place import EVENING, NOON, Place
 
 pytestmark = pytest.mark.filterwarnings("ignore::tearsheet.PartialWarning")
@@ -94,6 +96,29 @@ def test_returns_and_equity_are_those_of_the_metrics(ledger: ts.Ledger) -> None:
     assert all(row["high"] - row["drawdown"] == row["balance"] for row in equity)
 
 
+@pytest.mark.both_databases
+def test_a_deposit_is_no_return(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("fills.csv", FILLS))
+        tracker.import_file(cash(place, "cash.csv", *ALL))
+        terms = "accounts: {A: {starting_balance: {USD: 10000, EUR: 3000}}, B: {starting_balance: 2000}}"
+        AccountsEditor(tracker).set_text(terms, "accounts.yaml", "kim")
+    monkeypatch.chdir(place.folder)
+    for key, value in place.env.items():
+        monkeypatch.setenv(key, value)
+    with ts.open(clock=lambda: place.now) as found:
+        part = found.where(account="A", currency="USD")
+        first, second, *idle = part.returns().to_dicts()
+        assert (first["balance_before"], first["inflows"], first["result"]) == (10_000, 5000, -1)
+        assert first["return"] == -1 / 15_000
+        assert second["balance_before"] == 14_999
+        assert {row["balance_before"] for row in idle} == {Decimal("14967.75")}
+        assert [row["balance"] for row in part.equity()] == [14_999, Decimal("14967.75")]
+        assert sum(row["flows"] for row in part.days()) == 5000
+        changes = [row["cash"] if row["cash_part"] else row["net"] for row in part.bookings()]
+        assert 10_000 + sum(changes) == Decimal("14967.75")
+
+
 def test_idle_exchange_days_are_returns_of_0(ledger: ts.Ledger, filled: Place) -> None:
     filled.now = EVENING.replace(day=25)
     part = ledger.where(currency="USD")
@@ -162,7 +187,7 @@ def test_tags_are_of_trades_positions_and_bookings(ledger: ts.Ledger, filled: Pl
         (lambda one: one.explain(3), "what is 3", ""),
         (lambda one: one.metrics()["sharp"], "no metric 'sharp'", "did you mean 'sharpe'?"),
         (lambda one: one.metrics().sharp, "no metric 'sharp'", "did you mean 'sharpe'?"),
-        (lambda one: one.where(symbol="AAPL").returns(), "no balance is known of AAPL", "BALANCE"),
+        (lambda one: one.where(symbol="AAPL").returns(), "there is none of AAPL", "account only"),
         (lambda one: one.where(symbol="AAPL").verdict(), "whole accounts", "account only"),
         (lambda one: one.trades().to_series(), "trades are no series", "returns"),
         (lambda one: one.trades().to_frame("pandsa"), "backend is 'pandsa'", "pandas"),

@@ -130,7 +130,7 @@ class ScopedLedger:
         return self._table("days", money)
 
     def returns(self, *, idle: bool = True, money: Money = "decimal") -> Table:
-        """Return the daily returns: net ÷ balance before; `idle` exchange days count as 0.
+        """Return the daily returns: result ÷ (balance before + inflows); `idle` exchange days count as 0.
 
         Raises UsageError without a balance, MixedCurrencyError.
         """

@@ -63,6 +63,8 @@ closes       flag     whether it closes the position
 key          text     identity of the fill or event
 carry        decimal  what holding paid or, below 0, cost
 event        text     kind of event; null for a fill
+cash         decimal  money of the account that no instrument caused: interest, costs, deposits; in no net
+cash_part    text     what it counts as: `income`, `costs`, `tax`, `flows`, `converted`; null in none of them
 """
 _TRADES = """
 trade_id             text      as in the web page and `explain`
@@ -135,22 +137,27 @@ quantity    decimal  traded
 breakevens  count    positions closed within the band
 carry       decimal  what holding paid or, below 0, cost
 fills       count    bookings
+result      decimal  net + income − costs and taxes of the account
+flows       decimal  deposits less withdrawals and payouts
+converted   decimal  money that came from other currencies less what went to them
 """
 _RETURNS = """
 session         date     exchange day, or other day with a result
-net             decimal  result
+net             decimal  gross − fees + carry
 balance_before  decimal  balance at its start
-return          float    net ÷ balance before; null where that is not above 0
+return          float    result ÷ (balance before + inflows); null where that is not above 0
 idle            flag     whether nothing was booked
+result          decimal  net + income − costs and taxes of the account
+inflows         decimal  deposits, and money that came from other currencies
 """
 _EQUITY = """
 session           date     trading day with a result
-net               decimal  result
+net               decimal  gross − fees + carry
 balance           decimal  at its end; null without a starting balance
-high              decimal  highest so far, also within sessions: of the balance, else of the total
-drawdown          decimal  high − present value, at the end of the session
+high              decimal  balance + drawdown; without a balance total + drawdown
+drawdown          decimal  fall of the results from their highest so far, also within sessions, at its end
 drawdown_percent  float    share of the highest balance; null without a starting balance
-total             decimal  results added up
+total             decimal  net added up
 """
 _REJECTIONS = """
 file     text   where the line is

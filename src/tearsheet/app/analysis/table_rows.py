@@ -3,23 +3,25 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from tearsheet.app.analysis.balances import Balances
 from tearsheet.app.analysis.lists import Lists, PositionView, position_view
 from tearsheet.app.analysis.notes import tags_by_position
 from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.analysis.table_columns import TableName
 from tearsheet.app.context import LedgerContext
 from tearsheet.errors import UsageError
+from tearsheet.performance.account import BalanceDay, balance_days
 from tearsheet.performance.series import daily_curve
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import PageCursor
 from tearsheet.store.tables.queries import Queries, is_in_scope
 from tearsheet.store.tables.trade_list import NameColumn, distinct_names
-from tearsheet.trade.amount import exact
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import DAY, LATEST, Window
@@ -29,7 +31,6 @@ _Timed = TypeVar("_Timed", Fill, Booking, Position)
 _RATIO = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _MOST_KNOWN = 100_000
 _PAGE_ROWS = 1000
-NO_BALANCE = "returns are results ÷ balance, and no balance is known of {of}"
 
 
 class TableScope(Struct, frozen=True):
@@ -198,7 +199,7 @@ class TableRows:
         def belongs(booking: Booking) -> bool:
             identity = booking.position_id
             if not identity:
-                return is_by_symbol and booking.symbol == scope.symbol
+                return is_by_symbol and not booking.is_cash and booking.symbol == scope.symbol
             if identity not in known:
                 if len(known) >= _MOST_KNOWN:
                     known.clear()
@@ -235,41 +236,71 @@ class TableRows:
                 t.breakevens,
                 t.carry,
                 t.fills,
+                t.result,
+                t.money.flows,
+                t.money.converted,
             )
 
     def _returns(self, *, idle: bool) -> Iterator[Row]:
-        builder = summary_builder(self._context)
-        window, scope = builder.from_first_session(self._chosen.window, self._scope), self._scope
-        currency = builder.currency(window, scope, self._chosen.currency)
-        balance = builder.balance(window, scope, currency)
-        if balance is None:
-            raise UsageError(
-                NO_BALANCE.format(of=self._chosen.label),
-                "state TEARSHEET_STARTING_BALANCE, and filter by account only",
-            )
-        traded = {day for day, _ in builder.sessions(window, scope, currency)}
-        days = builder.return_days(window, scope, currency)
-        with exact():
-            balances = list(accumulate((day.net_pnl for day in days), initial=balance))
-        for day, before in zip(days, balances, strict=False):
-            is_idle = day.session not in traded
-            if idle or not is_idle:
-                yield (day.session, day.net_pnl, before, share(day.net_pnl, before), is_idle)
+        window, currency = self._window_and_currency()
+        days = self._balance_days(window, currency)
+        if not days:
+            return
+        traded = {day.session: day for day in days}
+        balance = days[0].opening
+        for session in self._exchange_days(window, days[0].session, days[-1].session):
+            day = traded.get(session)
+            if balance is None:
+                raise UsageError(
+                    f"returns are results ÷ balance, and there is none of {self._chosen.label}",
+                    self._no_balance(currency),
+                )
+            if day is None:
+                if idle and self._calendar.is_weekday(session):
+                    yield (session, ZERO, balance, share(ZERO, balance), True, ZERO, ZERO)
+                continue
+            with exact():
+                base = balance + day.inflows
+            yield (session, day.net_pnl, balance, share(day.result, base), False, day.result, day.inflows)
+            balance = day.balance
 
     def _equity(self) -> Iterator[Row]:
-        builder = summary_builder(self._context)
-        window, scope = builder.from_first_session(self._chosen.window, self._scope), self._scope
-        currency = builder.currency(window, scope, self._chosen.currency)
-        balance = builder.balance(window, scope, currency)
-        for day in daily_curve(builder.sessions(window, scope, currency)):
+        window, currency = self._window_and_currency()
+        sessions = summary_builder(self._context).sessions(window, self._scope, currency)
+        balances = {day.session: day.balance for day in self._balance_days(window, currency)}
+        for day in daily_curve(sessions):
+            balance = balances.get(day.session)
             with exact():
-                high = day.total + day.drawdown
-                if balance is None:
-                    yield (day.session, day.net_pnl, None, high, day.drawdown, None, day.total)
-                    continue
-                high += balance
-                now = balance + day.total
-            yield (day.session, day.net_pnl, now, high, day.drawdown, share(day.drawdown, high), day.total)
+                high = day.drawdown + (day.total if balance is None else balance)
+            drawn = None if balance is None else share(day.drawdown, high)
+            yield (day.session, day.net_pnl, balance, high, day.drawdown, drawn, day.total)
+
+    def _window_and_currency(self) -> tuple[Window, str]:
+        builder = summary_builder(self._context)
+        window = builder.from_first_session(self._chosen.window, self._scope)
+        return window, builder.currency(window, self._scope, self._chosen.currency)
+
+    def _balance_days(self, window: Window, currency: str) -> tuple[BalanceDay, ...]:
+        """Return the sessions with what each did to the balance; a filter beyond the account has no balance."""
+        if self._scope.needs_row_filter:
+            sessions = summary_builder(self._context).sessions(window, self._scope, currency)
+            return balance_days(sessions, None)
+        balances = Balances(self._ledger, self._settings)
+        return balances.days(self._scope.account, currency, window.start, window.end)
+
+    def _no_balance(self, currency: str) -> str:
+        if self._scope.needs_row_filter:
+            return "filter by account only: symbols and strategies have no balance"
+        missing = Balances(self._ledger, self._settings).missing(self._scope.account, currency)
+        return f"{missing or ''}, or TEARSHEET_STARTING_BALANCE for the whole ledger".removeprefix(
+            "no_balance: "
+        )
+
+    def _exchange_days(self, window: Window, first: date, last: date) -> Iterator[date]:
+        """Yield every day from the first session with a result to the last, or to today if the window has it."""
+        today = self._calendar.trading_day_of(self._context.now)
+        last = max(last, min(window.last_day, today))
+        return (first + DAY * number for number in range((last - first).days + 1))
 
     def _rejections(self) -> Iterator[Row]:
         lists, account = Lists(self._context), self._scope.account
@@ -323,7 +354,7 @@ def _sorted_ties(
 
 def _booking_row(b: Booking, session: date) -> Row:
     with exact():
-        net = b.net
+        net, part = b.net, b.account_part
     return (
         b.position_id or None,
         b.account,
@@ -341,6 +372,8 @@ def _booking_row(b: Booking, session: date) -> Row:
         b.fill_key,
         b.carry,
         b.event,
+        b.cash,
+        None if part is None else part[0],
     )
 
 
