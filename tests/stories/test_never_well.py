@@ -4,11 +4,17 @@ Each test names a kind of fault, and goes through the places where it was found.
 """
 
 import json
-from datetime import timedelta
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from tearsheet.app.config.source_decisions import Decision, decide
 from tearsheet.cli import main
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.watch.watcher import Watcher
 from tests.support.api import Api
 from tests.support.place import NOON, Place, fills_csv, record
 
@@ -60,3 +66,85 @@ def test_an_account_that_only_rejected_rows_name_is_in_every_list(
         monkeypatch.setenv(name, value)
     assert main(["verdict"]) == 75
     assert "X" in "".join(capsys.readouterr())
+
+
+@pytest.fixture
+def watched(place: Place) -> Api:
+    """A service that has read a loss of 400 of A from its log; a watcher of a folder of statements looks at `look`."""
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    place.log("2026-11-20", logged("1", "-100"))
+    (place.folder / "drop").mkdir()
+    return Api(place, TEARSHEET_SYNC_EVERY_S="0")
+
+
+def look(place: Place, account: str | None = None) -> None:
+    """Let a watcher look until it has read or refused what is in its folder."""
+    watcher = Watcher(
+        place.settings(), lambda event: None, [place.folder / "drop"], StatementOptions(account=account)
+    )
+    for pause in (0.0, 0.8):
+        time.sleep(pause)
+        watcher._run_once()
+    watcher._close()  # it keeps the lease for 15 seconds
+
+
+def state(api: Api, account: str = "A", day: str = "2026-11-20") -> tuple[list[str], str]:
+    answer = api.get(f"/api/performance/daily?account={account}&date={day}")
+    codes = [one["code"] for one in answer["metadata"]["partial_reasons"]]
+    return codes, api.get(f"/api/risk/verdict?account={account}")["data"]["state"]
+
+
+REFUSED = (["refused_statement"], "unknown")
+
+
+@pytest.mark.parametrize("kind", ["unreadable", "empty", "link"])
+def test_a_refused_statement_is_a_doubt_until_it_is_moved_away(place: Place, watched: Api, kind: str) -> None:
+    """Kind: what could not be read is told once by the process that tried, and is nothing to anybody else.
+
+    Places: a file that no format reads, an empty one, a link to a volume that is not there; told by page, API, readiness.
+    """
+    path = place.folder / "drop/broker.csv"
+    if kind == "link":
+        path.symlink_to(place.folder / "not-mounted/broker.csv")
+    else:
+        path.write_text("what,is,this\n1,2,3\n" if kind == "unreadable" else "")
+    look(place)
+    assert state(watched) == REFUSED
+    assert "broker.csv was refused" in watched.ask("GET", "/day?date=2026-11-20").text
+    assert "refused_statement" in watched.ask("GET", "/readyz").text
+    look(place)  # another process, later
+    assert state(watched) == REFUSED
+    path.unlink()
+    look(place)
+    assert state(watched) == ([], "ok")
+
+
+def test_a_refused_statement_that_is_imported_otherwise_is_no_doubt_any_more(
+    place: Place, watched: Api
+) -> None:
+    path = place.write("drop/broker.csv", "When,What,How many,At,Dir\n2026-11-20 10:00,MSFT,1,100,BUY\n")
+    look(place, account="A")
+    assert state(watched) == REFUSED
+    columns = {"When": "time", "What": "symbol", "How many": "quantity", "At": "price", "Dir": "side"}
+    with place.tracker() as tracker:
+        tracker.import_file(path, mapping=columns, account="B", timezone=ZoneInfo("UTC"))
+    look(place, account="A")
+    assert state(watched) == ([], "ok")
+
+
+@pytest.mark.parametrize("decision", ["accept", "keep", "forget"])
+def test_a_decision_on_a_refused_statement_holds_until_the_file_changes(
+    place: Place, watched: Api, decision: Decision
+) -> None:
+    place.now = datetime.now(UTC)  # a file is written by the real clock
+    path = place.write("drop/broker.csv", "what,is,this\n1,2,3\n")
+    look(place)
+    place.now = datetime.now(UTC) + timedelta(seconds=1)
+    with place.tracker() as tracker:
+        decide(tracker, str(path), decision, "kim")
+    look(place)
+    assert "refused_statement" not in watched.ask("GET", "/readyz").text
+    path.write_text("what,is,that\n1,2,3\n")
+    os.utime(path, times=(place.now.timestamp() + 5,) * 2)
+    look(place)
+    assert "refused_statement" in watched.ask("GET", "/readyz").text

@@ -25,6 +25,7 @@ PARTIAL_CODES = {
     "records_vanished": "a log file no longer has records that were read; they stay booked until somebody decides",
     "mixed_log": "a log has executions and closed trades; both stay booked until somebody decides how it is read",
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
+    "refused_statement": "a file in a watched folder of statements cannot be read",
     "unread_file": "a file in the log folder is named nearly like a log, and is not read",
     "mixed_modes": "paper and live trades are combined; filter with --mode",
     "other_currencies": "amounts in other currencies are excluded; choose a currency with --currency",

@@ -24,7 +24,8 @@ class _InboxFile(Struct):
 class Inbox:
     """Scans folders of statements; a file that changes after its import is returned again.
 
-    Hidden files, files named like unfinished downloads, and subfolders are skipped.
+    Hidden files, files named like unfinished downloads, and subfolders are skipped; empty files and links to nothing
+    are not, for a statement was to be there.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -67,8 +68,8 @@ def _files(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
         if path.name.startswith((".", "~")) or path.name.lower().endswith(_UNFINISHED):
             continue
         try:
-            info = path.stat()
+            info = path.stat() if path.exists() else path.lstat()
         except OSError:
             continue  # removed since it was listed
-        if path.is_file() and info.st_size:
+        if not path.is_dir():
             yield path, (info.st_size, info.st_mtime_ns, info.st_ino)

@@ -1,5 +1,6 @@
 """Watcher: syncs trade logs and imports statements as they arrive, and checks limits and targets."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,9 +11,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tearsheet.app.analysis.summaries import summarize
-from tearsheet.app.imports.import_file import ImportJob, import_file
+from tearsheet.app.imports.import_file import ImportJob, import_file, is_imported
 from tearsheet.app.imports.log_sync import confirm_up_to_date, sync
 from tearsheet.app.imports.lost_logs import update_folders
+from tearsheet.app.imports.unread_files import end_refused, note_refused
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.limits.checked_context import CheckedContext
 from tearsheet.app.limits.guard_heartbeat import missing_guards
@@ -80,6 +82,8 @@ class Watcher:
         self._next_check_at = 0.0
         self._started_at = datetime.now(UTC)
         self._missing: set[str] = set()
+        #: revision at the last look at refused files
+        self._looked_at = -1
         #: unknown at first, since another watcher may have left a doubt
         self._lost_folders: set[Path] | None = None if statements else set()
         self._reported: dict[str, tuple[object, ...]] = {}
@@ -167,6 +171,9 @@ class Watcher:
 
     def _import_statements(self, context: CheckedContext) -> bool:
         changed = self._note_lost_folders(context)
+        changed = (
+            end_refused(context, self._inbox.folders, lambda path: is_imported(context, path)) or changed
+        )
         for path in list(self._inbox.ready_files()):
             try:
                 report = import_file(context, ImportJob(path=path, options=self._statement_options))
@@ -174,7 +181,10 @@ class Watcher:
             except StoreError:
                 raise
             except TearsheetError as error:
-                if path.exists():
+                # imported by another door, with what this one did not know
+                if os.path.lexists(path) and not is_imported(context, path):
+                    account = self._statement_options.account
+                    changed = note_refused(context, path, error.message, account) or changed
                     self._emit(
                         "refused",
                         f"{path.name}: {error.message}",
@@ -184,7 +194,7 @@ class Watcher:
                         hint=error.hint,
                     )
             else:
-                changed = changed or not report.repeated
+                changed = end_refused(context, [path.parent], path.__eq__) or changed or not report.repeated
                 self._emit(
                     "statement",
                     _import_message(path, report),
@@ -199,6 +209,13 @@ class Watcher:
                 )
             self._inbox.mark_done(path)
         return changed
+
+    def _end_refused(self, context: CheckedContext) -> bool:
+        """End doubts about refused files that were moved away, or imported since the last look."""
+        is_new = context.revision != self._looked_at
+        ended = end_refused(context, self._inbox.folders, lambda path: is_new and is_imported(context, path))
+        self._looked_at = context.revision
+        return ended
 
     def _note_lost_folders(self, context: CheckedContext) -> bool:
         """Save which folders of statements are gone, if that has changed; return whether it has."""

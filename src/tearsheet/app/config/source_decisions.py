@@ -12,7 +12,7 @@ from tearsheet.app.clock_watch import CLOCK, CLOCK_BACK, latest_stated_time, set
 from tearsheet.app.config.settings_audit import AuditEntry, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.lost_logs import GONE, LOGS
-from tearsheet.app.imports.unread_files import UNREAD
+from tearsheet.app.imports.unread_files import REFUSED, UNREAD
 from tearsheet.app.kept_instruments import InstrumentSource, KeptInstruments, as_text
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.parsed_file import TARGETS
@@ -262,7 +262,7 @@ def _carry_out(
             "keep both (its executions and its closed trades), or accept it as one of closed trades alone",
         )
     if decision == "keep":
-        for name in {one.source for one in ended if one.code in (GONE, UNREAD)}:
+        for name in {one.source for one in ended if one.code in (GONE, UNREAD, REFUSED)}:
             table.allow_absence(name, context.now, by)
         return
     for one in mixed:
@@ -270,7 +270,7 @@ def _carry_out(
     for kept_in in {one.kept_in for one in ended} - {0}:
         transaction.drop_vanished(kept_in)
     for one in ended:
-        if one.code == UNREAD:
+        if one.code in (UNREAD, REFUSED):
             table.allow_absence(one.source, context.now, by)
         if one.kept_in or one.code != GONE:
             continue

@@ -115,7 +115,7 @@ class FileImport:
         self._ledger, self._job, self._now = context.ledger, job, context.now
         self._rules = booking_rules_from(context.settings, context.ledger)
         name = job.name or str(job.path)
-        self._state, self._checksum = _file_identity(job.path, name)
+        self._state, self._checksum = file_identity(job.path, name)
         is_log = _is_trade_log(job.path)
         options = replace(job.options, layouts=job.options.layouts or context.settings.layouts_dir)
         self.statement = None if is_log else open_statement(job.path, self._rules.instruments, options)
@@ -329,7 +329,17 @@ def _is_trade_log(path: Path) -> bool:
     return {"timestamp", "action", "symbol"} <= fields.keys()
 
 
-def _file_identity(path: Path, name: str) -> tuple[FileState, int]:
+def is_imported(context: LedgerContext, path: Path) -> bool:
+    """Return whether the content of a file was imported, from wherever."""
+    try:
+        state, checksum = file_identity(path, str(path))
+    except InputError:
+        return False
+    with context.ledger.snapshot():
+        return any(one.facts for one in context.ledger.sources.imports_for(checksum, state.size))
+
+
+def file_identity(path: Path, name: str) -> tuple[FileState, int]:
     """Return the state of a file (name, size, mtime, inode) and a 63-bit hash of its content. Raises InputError."""
     try:
         info = path.stat()

@@ -47,6 +47,7 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "records_vanished": ("/settings#sources-title", "Decide", {}),
     "source_gone": ("/settings#sources-title", "Decide", {}),
     "unread_file": ("/settings#sources-title", "Decide", {}),
+    "refused_statement": ("/settings#sources-title", "Decide", {}),
     "mixed_modes": ("/performance", "Show live trades only", {"mode": "LIVE"}),
     "other_currencies": ("/performance", "Show the other currency", {}),
     "overlapping_sources": ("/import", "See the imports", {}),
