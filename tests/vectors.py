@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tearsheet.cli import EXIT_INTERNAL, EXIT_OK, main
+from tests.vector_rules import has_rules, rules
 
 Json = dict[str, Any]
 _CURRENCIES = (None, "USD", "USDT", "USDC", "EUR", "GBP", "BTC", "ETH", "INR", "USDE")
@@ -162,7 +163,7 @@ def vector(path: Path, folder: Path) -> list[str]:
         wrong.append(f"partial {sorted(partial)}, right {sorted(wanted)}")
     if rejected != [row["n"] for row in expected["rejected"]]:
         wrong.append(f"rejected {rejected}, right {expected['rejected']}")
-    return wrong
+    return wrong + (rules(stated, folder) if has_rules(given) else [])
 
 
 def _with_expiries(stated: Json) -> Json:

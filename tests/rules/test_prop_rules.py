@@ -4,15 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from tearsheet.rules.limit_usage import AccountTerms
+from tearsheet.rules.limit_usage import AccountFacts
 from tests.support.limit_story import Story, calendar_of, plan_of
 
 
 def tell(limits: str, start: str, text: str, calendar: str = "UTC") -> Story:
     """A story of an account with a starting balance; no warnings, prices never grow old."""
     plan = plan_of(f"{{warn_at: [], stale_after: null, {limits}}}")
-    terms = AccountTerms(Decimal(start), lambda symbol: symbol.removesuffix("H26"))
-    return Story(plan, calendar_of(calendar), terms=terms).tell(text)
+    facts = AccountFacts(Decimal(start), lambda symbol: symbol.removesuffix("H26"))
+    return Story(plan, calendar_of(calendar), facts=facts).tell(text)
 
 
 FTMO = "daily_loss: {percent: 5, of: initial, from: day_balance, basis: open_pnl, breaks: below}"

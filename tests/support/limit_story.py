@@ -11,7 +11,7 @@ from tearsheet.rules.breach import Breach, Release, make_release
 from tearsheet.rules.limit import AccountLimits
 from tearsheet.rules.limit_book import LimitBook, LimitContext
 from tearsheet.rules.limit_sums import OutcomeRules, compute_unrealized_pnl
-from tearsheet.rules.limit_usage import NO_TERMS, AccountTerms
+from tearsheet.rules.limit_usage import NO_FACTS, AccountFacts
 from tearsheet.rules.verdict import FeedStatus, LimitView, Verdict, verdict
 from tearsheet.sources.config.limits import parse_limits
 from tearsheet.trade.fill import Fill
@@ -23,10 +23,33 @@ DEFAULT_OUTCOMES = OutcomeRules()
 UTC_DAYS = TradingCalendar(ZoneInfo("UTC"))
 _LINE = re.compile(r"^(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?) +(.+?)(?: +=> *(.*))?$")
 _FILL = re.compile(r"^(buy|sell) +(\S+) *@ *(\S+)(?: +fee +(\S+))?(?: +in +(\S+))?$")
+_FLOW = re.compile(r"^(deposit|withdrawal|payout) +(\S+)$")
 _RELEASE = re.compile(r"^release +(\w+) +by +(\w+): +(.+?)(?: +allowing +(\S+))?$")
 _VIEW = re.compile(
     r"^(\w+) +(\S+)/(\S+)(?: +left +(\S+))?(?: +floor +(\S+))?(?: +by +#(\d+))?(?: +at +(\d+)%)?(?: +(ok|warn|breach|unknown))?$"
 )
+
+
+def flow_booking(at: datetime, kind: str, amount: Decimal) -> Booking:
+    """Money that came to account A or left it."""
+    moved = amount if kind == "deposit" else -amount
+    return Booking(
+        position_id="",
+        account="A",
+        symbol="",
+        currency="USD",
+        time=at,
+        rank=0,
+        fill_key=f"e:{kind}:{at.timestamp()}",
+        part=0,
+        quantity=Decimal(0),
+        price=Decimal(0),
+        gross=Decimal(0),
+        fees=Decimal(0),
+        closes=False,
+        event=kind,
+        cash=moved,
+    )
 
 
 def plan_of(text: str) -> AccountLimits:
@@ -49,7 +72,7 @@ class Story:
     plan: AccountLimits
     calendar: TradingCalendar = UTC_DAYS
     outcomes: OutcomeRules = DEFAULT_OUTCOMES
-    terms: AccountTerms = NO_TERMS
+    facts: AccountFacts = NO_FACTS
     day: date = date(2026, 11, 20)
     fills: list[Fill] = field(default_factory=list)
     breaches: dict[str, Breach] = field(default_factory=dict)
@@ -72,7 +95,7 @@ class Story:
         self.book = LimitBook(
             "A",
             self.plan,
-            LimitContext(self.calendar, "USD", self.outcomes, self.terms),
+            LimitContext(self.calendar, "USD", self.outcomes, self.facts),
             breaches=self.breaches.values(),
             releases=self.releases,
         )
@@ -133,6 +156,8 @@ class Story:
         elif what.startswith("price "):
             pnl = compute_unrealized_pnl(self.positions.open_positions(), {"X": Decimal(what[6:])})
             self.keep(self.book.mark(at, pnl))
+        elif found := _FLOW.match(what):
+            self.keep(self.book.book(flow_booking(at, found[1], Decimal(found[2]))))
         elif what in ("feed stops", "feed runs"):
             self.feed_runs = what == "feed runs"
         elif what == "restart":

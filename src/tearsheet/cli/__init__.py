@@ -51,6 +51,8 @@ COMMANDS = {
     "accounts": "ledger",
     "rejections": "query",
     "verdict": "limits",
+    "status": "rules.status",
+    "presets": "rules.presets",
     "release": "limits",
     "replay": "limits",
     "sync": "summary",

@@ -23,7 +23,8 @@ from tearsheet.rules.verdict import UNLIMITED_REASON, LimitView, Verdict, worst_
 from tearsheet.trade.amount import ZERO, parse_amount
 from tearsheet.words import format_money, format_number
 
-_COLORS = {"ok": "green", "warn": "yellow", "breach": "red", "unknown": "magenta"}
+STATE_COLORS = {"ok": "green", "warn": "yellow", "breach": "red", "unknown": "magenta"}
+EXIT_CODES_BY_STATE = {"ok": EXIT_OK, "warn": EXIT_OK, "breach": EXIT_BREACH, "unknown": EXIT_UNAVAILABLE}
 _VERDICT_COLUMNS = ("  limit", "state", "value", "of", "left", "resets at ({zone})", "")
 _STOP_COLUMNS = ("stopped at", "limit", "until", "value", "of", "day's result", "rest", "saved", "left open")
 _TIME = "%Y-%m-%d %H:%M:%S"
@@ -65,8 +66,7 @@ def verdict(account: str | None, as_json: bool) -> int:
         click.echo("\n".join(shown) or "No limits are configured.")
         for name in unlimited:
             click.echo(f"{name}: {UNLIMITED_REASON}", err=True)
-    codes = {"ok": EXIT_OK, "warn": EXIT_OK, "breach": EXIT_BREACH, "unknown": EXIT_UNAVAILABLE}
-    return codes[worst_state(results)]
+    return EXIT_CODES_BY_STATE[worst_state(results)]
 
 
 @click.command(short_help="Lift a breach.")
@@ -97,13 +97,15 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
 
 def format_verdict(verdict: Verdict, zone: ZoneInfo) -> str:
     """Format a verdict with its limits and reasons; times are in the zone of the trading day."""
-    state = click.style(verdict.state.upper(), fg=_COLORS[verdict.state], bold=True)
+    state = click.style(verdict.state.upper(), fg=STATE_COLORS[verdict.state], bold=True)
     flat = click.style(" · must be flat", fg="red", bold=True) if verdict.must_be_flat else ""
     title = click.style(f"{verdict.account} · {verdict.trading_day} · {verdict.currency}", bold=True)
     lines = [f"{title}  {state}{flat}"]
     if verdict.limits:
         head = [name.format(zone=zone.key) for name in _VERDICT_COLUMNS]
         lines.append(columns(head, [_limit_row(view, zone) for view in verdict.limits], "llrrrll"))
+    if verdict.preset is not None:
+        lines.append("; ".join((f"  preset {verdict.preset}", *verdict.preset_cautions)))
     lines += _reasons(verdict)
     lines += [f"  {line}" for line in feeds_lines(verdict.feeds, zone)]
     return "\n".join([*lines, ""])

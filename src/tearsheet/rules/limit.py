@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
+from tearsheet.rules.objective import Objective
+from tearsheet.rules.preset import PresetUse
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, Window
 
@@ -24,6 +26,7 @@ LimitName = Literal[
     "trading_hours",
     "no_trading",
     "inactivity",
+    "hedged",
 ]
 LimitUnit = Literal["money", "count", "quantity"]
 #: Reset period of a breach; `life`: until it is released.
@@ -68,7 +71,10 @@ LIMITS: dict[LimitName, LimitType] = {
     "trading_hours": LimitType("count", "day", True, "Fills or open positions outside trading hours"),
     "no_trading": LimitType("count", "day", True, "Fills within a news window"),
     "inactivity": LimitType("count", "life", False, "Calendar days since the last fill while flat"),
+    "hedged": LimitType("count", "day", True, "Roots that members of a group hold long and short at once"),
 }
+#: Limits that only a group has.
+GROUP_ONLY: tuple[LimitName, ...] = ("hedged",)
 
 
 class TimeOfDayRange(Struct, frozen=True):
@@ -186,27 +192,49 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
 class AccountLimits(Struct, frozen=True):
     """Limits of one account; with data older than `stale_after` its status is unknown.
 
-    `on_unknown` is what the block itself states, None if it states nothing.
+    `on_unknown` is what the block itself states, None if it states nothing; `preset` filled in what it does not.
     """
 
     limits: tuple[Limit, ...] = ()
     stale_after: timedelta | None = STALE_AFTER
     on_unknown: OnUnknown | None = None
+    preset: PresetUse | None = None
 
     def get(self, name: LimitName) -> Limit | None:
         """Return the limit of a name, or None."""
         return next((limit for limit in self.limits if limit.name == name), None)
 
 
+class GroupLimits(Struct, frozen=True):
+    """Limits on the sum of several accounts, each of which keeps its own."""
+
+    members: tuple[str, ...]
+    plan: AccountLimits
+
+
 class Limits(Struct, frozen=True):
-    """The `limits:` of the targets file: limits of named accounts, and the default of all others."""
+    """The `limits:` of the targets file: limits of named accounts, and the default of all others.
+
+    `groups` are limits of several accounts together. `objectives` are those of `objectives:` beside them.
+    """
 
     default: AccountLimits = AccountLimits()
     accounts: dict[str, AccountLimits] = {}
+    groups: dict[str, GroupLimits] = {}
+    objectives: dict[str, tuple[Objective, ...]] = {}
+    default_objectives: tuple[Objective, ...] = ()
 
     def for_account(self, account: str) -> AccountLimits:
         """Return the limits that apply to an account."""
         return self.accounts.get(account, self.default)
+
+    def objectives_of(self, account: str) -> tuple[Objective, ...]:
+        """Return the objectives that apply to an account."""
+        return self.objectives.get(account, self.default_objectives)
+
+    def groups_of(self, account: str) -> list[str]:
+        """Return the groups that an account is a member of."""
+        return [name for name, group in self.groups.items() if account in group.members]
 
 
 def limit_label(name: str) -> str:

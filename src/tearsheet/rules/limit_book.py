@@ -31,9 +31,9 @@ from tearsheet.rules.limit_sums import (
     holdings_before,
 )
 from tearsheet.rules.limit_usage import (
-    NO_TERMS,
+    NO_FACTS,
     UNKNOWN_USAGE,
-    AccountTerms,
+    AccountFacts,
     LimitUsage,
     compute_usage,
     is_breached,
@@ -55,7 +55,7 @@ class LimitContext(Struct, frozen=True):
     calendar: TradingCalendar
     currency: str
     outcomes: OutcomeRules = OutcomeRules()
-    terms: AccountTerms = NO_TERMS
+    facts: AccountFacts = NO_FACTS
 
 
 class LastChange(Struct, frozen=True):
@@ -90,9 +90,9 @@ class LimitState:
         self.usage, self.is_breached = UNKNOWN_USAGE, False
         self.episode, self.spent = 1, False
 
-    def update(self, sums: LimitSums, terms: AccountTerms, change: LastChange | None) -> None:
+    def update(self, sums: LimitSums, facts: AccountFacts, change: LastChange | None) -> None:
         """Recompute usage, breach flag and warning level."""
-        usage = compute_usage(self.limit, sums, terms)
+        usage = compute_usage(self.limit, sums, facts)
         if usage == self.usage:
             return
         self.usage = usage
@@ -217,7 +217,7 @@ class LimitBook:
             return breaches + self._evaluate_limits(booking.time, LastChange(booking.fill_key, booking.time))
 
     def _book_cash(self, booking: Booking) -> tuple[Breach, ...]:
-        """Add money of the account: limits judge what it made of it, never what came or went."""
+        """Add money of the account: limits judge what it made, and a flow moves balance and floors."""
         with exact():
             is_made = bool(booking.result)
         if booking.currency != self.context.currency:
@@ -316,7 +316,7 @@ class LimitBook:
             state.episode, state.spent = stored.episode, stored.spent
         with exact():
             for state in self.limit_states:
-                state.update(self.sums, self.context.terms, None)
+                state.update(self.sums, self.context.facts, None)
 
     def clear_positions(self) -> list[OpenHolding]:
         """Remove and return all open positions, as if they were closed now."""
@@ -388,7 +388,7 @@ class LimitBook:
     def _is_in_news(self, limit: Limit, booking: Booking) -> bool:
         if booking.event is not None:
             return False
-        root = self.context.terms.root_of(booking.symbol)
+        root = self.context.facts.root_of(booking.symbol)
         return is_in_news(limit.news, booking.time, (booking.symbol, root))
 
     def _evaluate_limits(
@@ -396,7 +396,7 @@ class LimitBook:
     ) -> tuple[Breach, ...]:
         breaches = []
         for state in self.limit_states:
-            state.update(self.sums, self.context.terms, change)
+            state.update(self.sums, self.context.facts, change)
             number = state.new_breach_number(self.breach_register, at, ends_day=ends_day)
             if number is not None:
                 breach = self._make_breach(state, number, at, change)
@@ -430,6 +430,7 @@ def build_limit_book(
     context: LimitContext,
     *,
     past: Iterable[tuple[date, Tally]] = (),
+    past_bookings: Sequence[Booking] = (),
     bookings: Sequence[Booking] = (),
     positions: Iterable[Position] = (),
     breaches: Iterable[Breach] = (),
@@ -441,7 +442,8 @@ def build_limit_book(
     """Build an account's book from stored tallies of past sessions and the bookings since, in order.
 
     `positions` are those open now and those that the bookings belong to. `past` starts at
-    `first_session_needed` or after `snapshot`; `between` is called between `past` and `bookings`.
+    `first_session_needed` or after `snapshot`; `past_bookings` stand for it where the order within a session
+    counts. `between` is called between these and `bookings`.
     Bookings from `until` on are not added: their trading day has not begun.
     """
     positions = list(positions)
@@ -450,9 +452,13 @@ def build_limit_book(
         book.restore(snapshot)
     for session, tally in past:
         book.add_session_tally(session, tally)
+    closed = {position.id: position for position in positions if position.closed_at}
+    if past_bookings:
+        book.set_open_positions(holdings_before(positions, [*past_bookings, *bookings]))
+        for booking in past_bookings:
+            book.book(booking, closed.get(booking.position_id) if booking.closes else None)
     between(book)
     book.set_open_positions(holdings_before(positions, bookings))
-    closed = {position.id: position for position in positions if position.closed_at}
     for booking in bookings:
         if booking.time >= until:
             break

@@ -40,21 +40,21 @@ class LimitUsage(Struct, frozen=True, gc=False):
 UNKNOWN_USAGE = LimitUsage(None, None, None)
 
 
-class AccountTerms(Struct, frozen=True):
+class AccountFacts(Struct, frozen=True):
     """What is known of an account beside its fills: starting balance, and the root of a symbol."""
 
     starting_balance: Decimal | None = None
     root_of: Callable[[str], str] = str
 
 
-NO_TERMS = AccountTerms()
+NO_FACTS = AccountFacts()
 
 
-def compute_usage(limit: Limit, sums: LimitSums, terms: AccountTerms = NO_TERMS) -> LimitUsage:
+def compute_usage(limit: Limit, sums: LimitSums, facts: AccountFacts = NO_FACTS) -> LimitUsage:
     """Compute the usage of a limit; call it inside `exact()`. It is unknown before the limit's start."""
     if limit.since is not None and sums.session < limit.since:
         return UNKNOWN_USAGE
-    return _FORMULAS[limit.name](limit, sums, terms)
+    return _FORMULAS[limit.name](limit, sums, facts)
 
 
 def is_breached(limit: Limit, usage: LimitUsage) -> bool:
@@ -88,13 +88,13 @@ def _reached_levels(percents: tuple[Decimal, ...], share: Decimal, threshold: De
     return len(percents)
 
 
-def _amount(limit: Limit, sums: LimitSums, terms: AccountTerms) -> Decimal | None:
+def _amount(limit: Limit, sums: LimitSums, facts: AccountFacts) -> Decimal | None:
     """Return the threshold in money: stated as such, or as a percentage of a level of the account."""
     if limit.percent_of is None:
         return limit.threshold
-    if terms.starting_balance is None:
+    if facts.starting_balance is None:
         return None
-    level = terms.starting_balance
+    level = facts.starting_balance
     if limit.percent_of != "initial":
         opened = _opened(limit.percent_of, sums)
         if opened is None:
@@ -131,38 +131,38 @@ def _below_floor(
     )
 
 
-def _period_loss(limit: Limit, net: Decimal, sums: LimitSums, terms: AccountTerms) -> LimitUsage:
+def _period_loss(limit: Limit, net: Decimal, sums: LimitSums, facts: AccountFacts) -> LimitUsage:
     """Measure a result above a floor: the amount below what the account had when the period began."""
-    amount, opened = _amount(limit, sums, terms), _opened(limit.day_from, sums)
+    amount, opened = _amount(limit, sums, facts), _opened(limit.day_from, sums)
     if amount is None or opened is None:
         return UNKNOWN_USAGE
     start = None
-    if terms.starting_balance is not None:
-        start = terms.starting_balance + sums.result + sums.flows - net
+    if facts.starting_balance is not None:
+        start = facts.starting_balance + sums.result + sums.flows - net
     return _below_floor(amount, net, opened - amount, start, limit, sums.pnl_open)
 
 
-def _daily_loss(limit: Limit, sums: LimitSums, terms: AccountTerms) -> LimitUsage:
-    return _period_loss(limit, sums.day_net, sums, terms)
+def _daily_loss(limit: Limit, sums: LimitSums, facts: AccountFacts) -> LimitUsage:
+    return _period_loss(limit, sums.day_net, sums, facts)
 
 
-def _weekly_loss(limit: Limit, sums: LimitSums, terms: AccountTerms) -> LimitUsage:
-    return _period_loss(limit, sums.week_net, sums, terms)
+def _weekly_loss(limit: Limit, sums: LimitSums, facts: AccountFacts) -> LimitUsage:
+    return _period_loss(limit, sums.week_net, sums, facts)
 
 
-def _monthly_loss(limit: Limit, sums: LimitSums, terms: AccountTerms) -> LimitUsage:
-    return _period_loss(limit, sums.month_net, sums, terms)
+def _monthly_loss(limit: Limit, sums: LimitSums, facts: AccountFacts) -> LimitUsage:
+    return _period_loss(limit, sums.month_net, sums, facts)
 
 
-def _max_drawdown(limit: Limit, sums: LimitSums, terms: AccountTerms) -> LimitUsage:
+def _max_drawdown(limit: Limit, sums: LimitSums, facts: AccountFacts) -> LimitUsage:
     """Measure equity above a floor: the amount below the start or the peak, at most `lock_at`."""
-    amount = _amount(limit, sums, terms)
+    amount = _amount(limit, sums, facts)
     if amount is None:
         return UNKNOWN_USAGE
     floor = _drawdown_floor(limit, sums, amount)
     start = None
-    if terms.starting_balance is not None:
-        start = terms.starting_balance + sums.drawdown_start
+    if facts.starting_balance is not None:
+        start = facts.starting_balance + sums.drawdown_start
     made = None if limit.counts_open and sums.pnl_open is None else sums.equity
     return _below_floor(amount, made, floor, start, limit, sums.pnl_open)
 
@@ -183,19 +183,19 @@ def _count_usage(limit: Limit, count: int) -> LimitUsage:
     return LimitUsage(value, limit.threshold, limit.threshold - value)
 
 
-def _max_trades(limit: Limit, sums: LimitSums, _: AccountTerms) -> LimitUsage:
+def _max_trades(limit: Limit, sums: LimitSums, _: AccountFacts) -> LimitUsage:
     return _count_usage(limit, sums.trades)
 
 
-def _max_losses(limit: Limit, sums: LimitSums, _: AccountTerms) -> LimitUsage:
+def _max_losses(limit: Limit, sums: LimitSums, _: AccountFacts) -> LimitUsage:
     return _count_usage(limit, sums.losses)
 
 
-def _max_open_quantity(limit: Limit, sums: LimitSums, terms: AccountTerms) -> LimitUsage:
+def _max_open_quantity(limit: Limit, sums: LimitSums, facts: AccountFacts) -> LimitUsage:
     if not (limit.scale or limit.symbols or limit.weights):
         value = sums.open_quantity(per_symbol=limit.per_symbol)
         return LimitUsage(value, limit.threshold, limit.threshold - value)
-    roots = sums.open_by(terms.root_of)
+    roots = sums.open_by(facts.root_of)
     counted = [quantity * limit.weights.get(root, ONE) for root, quantity in roots.items()]
     value = max(counted, default=ZERO) if limit.per_symbol else sum(counted, ZERO)
     left = [most - roots.get(root, ZERO) for root, most in limit.symbols.items()]
@@ -213,7 +213,7 @@ def _allowed_quantity(limit: Limit, sums: LimitSums) -> Decimal | None:
     return (reached[-1] if reached else limit.scale[0]).quantity
 
 
-def _profit_lock(limit: Limit, sums: LimitSums, _: AccountTerms) -> LimitUsage:
+def _profit_lock(limit: Limit, sums: LimitSums, _: AccountFacts) -> LimitUsage:
     best = sums.best
     given_back = best - sums.day_net if best > 0 else ZERO
     if best <= 0 or best < limit.armed_from:
@@ -222,19 +222,19 @@ def _profit_lock(limit: Limit, sums: LimitSums, _: AccountTerms) -> LimitUsage:
     return LimitUsage(given_back, threshold, threshold - given_back)
 
 
-def _trading_hours(limit: Limit, sums: LimitSums, _: AccountTerms) -> LimitUsage:
+def _trading_hours(limit: Limit, sums: LimitSums, _: AccountFacts) -> LimitUsage:
     return _count_usage(limit, sums.outside)
 
 
-def _no_trading(limit: Limit, sums: LimitSums, _: AccountTerms) -> LimitUsage:
+def _no_trading(limit: Limit, sums: LimitSums, _: AccountFacts) -> LimitUsage:
     return _count_usage(limit, sums.in_news)
 
 
-def _inactivity(limit: Limit, sums: LimitSums, _: AccountTerms) -> LimitUsage:
+def _inactivity(limit: Limit, sums: LimitSums, _: AccountFacts) -> LimitUsage:
     return _count_usage(limit, sums.days_idle(sums.session))
 
 
-_FORMULAS: dict[LimitName, Callable[[Limit, LimitSums, AccountTerms], LimitUsage]] = {
+_FORMULAS: dict[LimitName, Callable[[Limit, LimitSums, AccountFacts], LimitUsage]] = {
     "daily_loss": _daily_loss,
     "weekly_loss": _weekly_loss,
     "monthly_loss": _monthly_loss,

@@ -128,6 +128,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """Limit status of an account for risk managers; `policy` applies while it is `unknown`.
 
     `data_age_s` is the age of its stalest source that may not be silent, `feeds` what each said last.
+    `preset` names what fills in the limits, with its version; `preset_cautions` what is to be known of it.
     """
 
     schema: str = SCHEMA
@@ -145,6 +146,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     limits: tuple[LimitView, ...]
     reasons: tuple[VerdictReason, ...]
     feeds: tuple[SourceAge, ...] = ()
+    preset: str | None = None
+    preset_cautions: tuple[str, ...] = ()
 
 
 def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
@@ -179,6 +182,8 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
         limits=views,
         reasons=(*_breaches(book, views), *uncertain, *_warnings(book, views)),
         feeds=tuple(_source_age(book, one, now) for one in feed.feeds),
+        preset=book.plan.preset.label if book.plan.preset else None,
+        preset_cautions=book.plan.preset.cautions(now.date()) if book.plan.preset else (),
     )
 
 
@@ -231,7 +236,7 @@ def _uncertainty_reasons(
 
 def _unknown_levels(book: LimitBook, limit: Limit) -> Iterator[VerdictReason]:
     """Yield what a limit needs of an account's balance and equity that is not known."""
-    if limit.needs_starting_balance and book.context.terms.starting_balance is None:
+    if limit.needs_starting_balance and book.context.facts.starting_balance is None:
         detail = "it is a share of the balance: state `starting_balance` with `tearsheet accounts set`"
         yield VerdictReason("no_starting_balance", detail, limit.name)
     if limit.counts_open and book.sums.pnl_open is None:

@@ -74,7 +74,7 @@ class LimitsEditor:
         """Return the form with the values in the file. Raises SettingsError."""
         block, default = self._block(account), self._block(None)
         limits = tuple(
-            _limit_fields(name, block, default if account is not None else None) for name in LIMITS
+            _limit_fields(name, block, default if account is not None else None) for name in limit_keys()
         )
         terms = tuple(
             FormField(key, key, _to_text(block.get(key)), allowed) for key, allowed in option_keys().items()

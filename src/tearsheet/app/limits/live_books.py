@@ -9,9 +9,13 @@ from decimal import Decimal
 from hashlib import blake2b
 
 from msgspec import MsgspecError, Struct, json
+from msgspec.structs import replace
 
+from tearsheet.app.limits.account_rules import AccountRules
 from tearsheet.errors import UsageError
+from tearsheet.performance.account import StatedAccount
 from tearsheet.performance.summary import Scope
+from tearsheet.performance.tally import Tally
 from tearsheet.rules.breach import Breach, is_active_in
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import (
@@ -22,24 +26,29 @@ from tearsheet.rules.limit_book import (
     first_session_needed,
 )
 from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules, UnrealizedPnl, compute_unrealized_pnl
+from tearsheet.rules.limit_usage import AccountFacts
 from tearsheet.settings import Settings
 from tearsheet.store.tables.account_states import AccountState, account_state
 from tearsheet.store.tables.breaches import (
     BreachRecord,
     BreachTable,
     load_equity_peak,
+    load_known_equity,
+    load_openings,
     load_snapshot,
     save_equity_peak,
+    save_known_equity,
+    save_opening,
     save_snapshot,
 )
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.prices import Marks
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position, signed_open_quantity
-from tearsheet.trade.session import DAY, EARLIEST, LATEST, is_ahead
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, TradingCalendar, from_micros, is_ahead
 
 #: Version in the snapshot cache key; increase it when the same stored fills give other sums.
-_VERSION = 1
+_VERSION = 2
 
 
 class LiveLimits:
@@ -49,6 +58,8 @@ class LiveLimits:
         self.book = book
         self.rewrites = state.rewrites
         self.state = state
+        self.terms = StatedAccount()
+        self.tracks_equity = False
         self.state_id = ""
         #: ledger state in which the open trades of the log were read
         self.open_log_state = ""
@@ -91,6 +102,14 @@ class LiveLimits:
         ]
 
 
+class _Past(Struct, frozen=True):
+    """Sessions before the last traded one: as tallies, or as bookings and the positions that they closed."""
+
+    tallies: list[tuple[date, Tally]] = []
+    bookings: list[Booking] = []
+    closed: list[Position] = []
+
+
 class LimitSnapshot(Struct, frozen=True):
     """Snapshot of a limit book before a session, with the currencies traded until then."""
 
@@ -106,6 +125,7 @@ class LiveLimitBooks:
         self._ledger = ledger
         self._settings = settings
         self._live: dict[str, LiveLimits] = {}
+        self.rules = AccountRules(ledger, settings)
         #: number of full rebuilds and of incremental updates; for tests and benchmarks
         self.built, self.updated = 0, 0
 
@@ -113,17 +133,60 @@ class LiveLimitBooks:
         """Clear the cache after a rollback, because the books may contain discarded rows."""
         self._live.clear()
 
-    def for_account(self, account: str, plan: AccountLimits, now: datetime) -> LiveLimits:
-        """Return the book of an account, evaluated at an instant; read-only."""
+    def for_account(
+        self, account: str, plan: AccountLimits, now: datetime, *, tracks_equity: bool = False
+    ) -> LiveLimits:
+        """Return the book of an account, evaluated at an instant; read-only.
+
+        `tracks_equity`: what is open is followed at its prices, although no limit needs it.
+        """
         state_id = self._ledger.state_id
         live = self._live.get(account)
-        if live is None or live.book.plan != plan or not self._update(live, state_id, now):
+        is_known = live is not None and live.book.plan == plan and live.terms == self.rules.terms(account)
+        if live is None or not is_known or not self._update(live, state_id, now):
             live = self._build(account, plan, now)
+        live.tracks_equity = tracks_equity or any(limit.needs_opening_equity for limit in plan.limits)
         self._apply_open_log_trades(live, state_id, now)
         live.state_id = state_id
+        self._restore_opening(live, now)
         self._apply_marks(live, now)
         live.book.evaluate(now)
         return live
+
+    def _restore_opening(self, live: LiveLimits, now: datetime) -> None:
+        """Give the book what was open when the session began, if an earlier process knew it."""
+        if not live.tracks_equity:
+            return
+        queries, book = self._ledger.queries, live.book
+        session = book.context.calendar.trading_day_of(now)
+        known = load_known_equity(queries, book.account) if session > book.session else None
+        if known is not None and book.sums.is_open and self._is_of_now(book, *known):
+            book.sums.pnl_open, book.sums.marked_at = known[1], known[0]
+        if book.sums.open_at_open is None:
+            book.sums.open_at_open = load_openings(queries, book.account, book.session).get(book.session)
+
+    @staticmethod
+    def _is_of_now(book: LimitBook, at: datetime, unrealized: Decimal) -> bool:
+        """Return whether a known value is of what the book holds: no fill came since."""
+        return book.last_fill_at is not None and at >= book.last_fill_at
+
+    def save_equity(self, live: LiveLimits) -> None:
+        """Save what is open now and what was when the session began. Requires a write transaction."""
+        sums, queries, account = live.book.sums, self._ledger.queries, live.book.account
+        if not live.tracks_equity:
+            return
+        if sums.open_at_open is not None:
+            save_opening(queries, account, sums.session, sums.open_at_open)
+        if sums.pnl_open is not None and sums.marked_at is not None:
+            save_known_equity(queries, account, sums.marked_at, sums.pnl_open)
+
+    def openings(self, live: LiveLimits, since: date) -> dict[date, Decimal]:
+        """Return what was open when each session began, as far as it is known."""
+        book = live.book
+        found = load_openings(self._ledger.queries, book.account, since)
+        if book.sums.open_at_open is not None:
+            found[book.session] = book.sums.open_at_open
+        return found
 
     def save_equity_peak(self, live: LiveLimits) -> None:
         """Save the highest equity reached at market prices. Requires a write transaction."""
@@ -136,7 +199,7 @@ class LiveLimitBooks:
 
     def _update(self, live: LiveLimits, state_id: str, now: datetime) -> bool:
         """Add the changes since the last read; return False if the book must be rebuilt."""
-        book, calendar = live.book, self._settings.calendar
+        book, calendar = live.book, live.book.context.calendar
         session = calendar.trading_day_of(now)
         if session < book.session or (book.at > book.processed_until and is_ahead(book.at, now)):
             return False  # the clock was ahead when the book was evaluated
@@ -175,27 +238,29 @@ class LiveLimitBooks:
 
     def _build(self, account: str, plan: AccountLimits, now: datetime) -> LiveLimits:
         """Build the book from stored daily totals, plus the bookings of the last traded session."""
-        queries, calendar = self._ledger.queries, self._settings.calendar
+        queries, calendar = self._ledger.queries, self.rules.calendar(account)
+        state = account_state(queries, account)
         session = calendar.trading_day_of(now)
-        cut = min(session, self._ledger.tallies.last_session(account) or session)
-        first = first_session_needed(plan, cut) or EARLIEST.date()
-        digest = self._digest(plan, first)
+        cut = min(session, self._last_session(account, calendar, state) or session)
+        first = self._first_session(account, plan, cut)
+        digest = self._digest(account, plan, first)
         start, base = self._load_snapshot(account, digest, first, cut)
         currency, others = self._currency(account, start, base)
         if base is not None and currency != base.currency:
             start, base = first, None
         bookings, closed = queries.in_window(account, calendar.start(cut), LATEST)
         bookings.sort(key=_booking_order)
-        past = self._ledger.tallies.between(account, start, cut, currency)
+        past = self._past(account, plan, calendar, start, cut, currency)
         records = self._active_breaches(account, session)
         bases: list[LimitBookSnapshot] = []
         book = build_limit_book(
             account,
             plan,
-            LimitContext(calendar, currency, self._outcome_rules()),
-            past=past,
+            self._context(account, plan, calendar, currency),
+            past=past.tallies,
+            past_bookings=past.bookings,
             bookings=bookings,
-            positions=[*closed, *self._open_positions(account)],
+            positions=[*closed, *past.closed, *self._open_positions(account)],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
             snapshot=base.book if base else None,
@@ -203,24 +268,68 @@ class LiveLimitBooks:
             between=lambda book: bases.append(book.snapshot()),
         )
         book.other_currencies |= others
-        live = LiveLimits(book, account_state(queries, account))
+        live = LiveLimits(book, state)
+        live.terms = self.rules.terms(account)
         live.saved_breaches = {record.breach.id for record in records}
         live.currencies = {currency, *others}
         live.read_until = calendar.end(session)
         live.mark_read(one for one in bookings if one.time < live.read_until)
-        live.sessions = len(past)
-        if past and first == EARLIEST.date():
+        live.sessions = len(past.tallies) or len(past.bookings)
+        if live.sessions and first == EARLIEST.date():
             live.new_snapshot = (digest, cut, LimitSnapshot(bases[0], currency, tuple(sorted(others))))
         self._restore_peak(book)
         self._live[account] = live
         self.built += 1
         return live
 
+    def _context(
+        self, account: str, plan: AccountLimits, calendar: TradingCalendar, currency: str
+    ) -> LimitContext:
+        balance = self.rules.starting_balance(account, currency, plan)
+        known = AccountFacts(balance, self.rules.root_of(plan))
+        return LimitContext(calendar, currency, self._outcome_rules(), known)
+
+    def _first_session(self, account: str, plan: AccountLimits, cut: date) -> date:
+        """Return the first session that is needed; a balance is what all of them came to."""
+        is_share = any(limit.needs_starting_balance for limit in plan.limits)
+        has_balance = is_share or self.rules.terms(account).starting_balance is not None
+        needed = None if has_balance else first_session_needed(plan, cut)
+        return EARLIEST.date() if needed is None else needed
+
+    def _last_session(self, account: str, calendar: TradingCalendar, state: AccountState) -> date | None:
+        if calendar is self._settings.calendar or state.last_us is None:
+            return self._ledger.tallies.last_session(account)
+        return calendar.trading_day_of(from_micros(state.last_us))
+
+    def _past(
+        self,
+        account: str,
+        plan: AccountLimits,
+        calendar: TradingCalendar,
+        start: date,
+        cut: date,
+        currency: str,
+    ) -> "_Past":
+        """Return the sessions before `cut` as tallies.
+
+        They are of the ledger's calendar and say nothing of the order of results and payouts within a session:
+        an account with a calendar of its own, or with a floor that a payout leaves where it is, begins with its
+        bookings, and the next time from a snapshot.
+        """
+        drawdown = plan.get("max_drawdown")
+        in_order = drawdown is not None and drawdown.on_payout != "follow"
+        if calendar is self._settings.calendar and not in_order:
+            return _Past(tallies=self._ledger.tallies.between(account, start, cut, currency))
+        first, last = calendar.start(start), calendar.start(cut)
+        bookings, closed = self._ledger.queries.in_window(account, first, last)
+        bookings.sort(key=_booking_order)
+        return _Past(bookings=bookings, closed=closed)
+
     def save_snapshot(self, live: LiveLimits) -> None:
         """Save the snapshot that the next build starts from. Requires a write transaction."""
         if live.new_snapshot is not None:
             digest, session, base = live.new_snapshot
-            start = self._settings.calendar.start(session)
+            start = live.book.context.calendar.start(session)
             body = json.encode(base).decode()
             save_snapshot(self._ledger.queries, live.book.account, digest, session, start, body)
             live.new_snapshot = None
@@ -237,12 +346,19 @@ class LiveLimitBooks:
         except MsgspecError:  # written by another Tearsheet version
             return first, None
 
-    def _digest(self, plan: AccountLimits, first: date) -> str:
+    def _digest(self, account: str, plan: AccountLimits, first: date) -> str:
         """Return the snapshot cache key: hash of plan, calendar and outcome rules; empty if not cached."""
         if first != EARLIEST.date():
             return ""
-        calendar = self._settings.calendar
-        parts = (plan, calendar.timezone.key, calendar.day_starts_at, self._outcome_rules(), _VERSION)
+        calendar, terms = self.rules.calendar(account), self.rules.terms(account)
+        parts = (
+            plan,
+            calendar.timezone.key,
+            calendar.day_starts_at,
+            self._outcome_rules(),
+            terms.currency,
+            _VERSION,
+        )
         return blake2b(json.encode(parts), digest_size=8).hexdigest()
 
     def _restore_peak(self, book: LimitBook) -> None:
@@ -255,6 +371,9 @@ class LiveLimitBooks:
         found = set(self._ledger.tallies.currencies(account, first, LATEST.date()))
         if base is not None:
             found |= {base.currency, *base.others}
+        stated = self.rules.terms(account).currency
+        if stated is not None:
+            return stated, found - {stated}
         chosen = self._settings.currency
         traded = self._ledger.tallies.traded(account, sorted(found))
         if len(traded) == 1:
@@ -283,7 +402,7 @@ class LiveLimitBooks:
     def _apply_marks(self, live: LiveLimits, now: datetime) -> None:
         """Mark open positions to market at the last known prices, if a limit needs it."""
         book = live.book
-        if not any(limit.needs_marks for limit in book.plan.limits):
+        if not live.tracks_equity and not any(limit.needs_marks for limit in book.plan.limits):
             return
         number = len(book.sums.logged)
         if number or not book.sums.holdings:  # the log does not state what is left of a trade
@@ -323,7 +442,8 @@ class LiveLimitBooks:
             if mark.time < filled[symbol] or too_old:
                 del marks[symbol]
         at = max((mark.time for mark in marks.values()), default=EARLIEST)
-        return at, compute_unrealized_pnl(positions, {symbol: mark.price for symbol, mark in marks.items()})
+        pnl = compute_unrealized_pnl(positions, {symbol: mark.price for symbol, mark in marks.items()})
+        return at, replace(pnl, oldest=min((mark.time for mark in marks.values()), default=None))
 
 
 def _booking_order(booking: Booking) -> tuple[object, ...]:

@@ -1,24 +1,26 @@
 """Replay of limits over the ledger's history, fill by fill."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.log_sync import sync_if_writable
+from tearsheet.app.limits.account_rules import AccountRules
 from tearsheet.errors import MixedCurrencyError, NotFoundError, SettingsError
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.limit import AccountLimits, Limit, Limits
 from tearsheet.rules.limit_book import LimitBook, LimitContext, first_session_needed
 from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules
+from tearsheet.rules.limit_usage import AccountFacts
 from tearsheet.rules.replay import Replay, Simulation
 from tearsheet.sources.config.limits import load_limits
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.position import Position
-from tearsheet.trade.session import LATEST, Window
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar, Window
 
 NO_MARKS = "{name} counts what is open, which has no kept prices: judged on what was booked"
 
@@ -43,8 +45,9 @@ def replay_history(
     with ledger.snapshot():
         replays = []
         for name in _limited_accounts(ledger, limits, account):
-            terms = _limit_context(context, ledger, window, name, currency)
-            replays.append(_AccountReplay(ledger, name, limits.for_account(name), window, terms).run())
+            plan = limits.for_account(name)
+            terms = _limit_context(context, ledger, window, name, plan, currency)
+            replays.append(_AccountReplay(ledger, name, plan, window, terms, context.settings.calendar).run())
         return replays
 
 
@@ -67,25 +70,39 @@ def _limited_accounts(ledger: Ledger, limits: Limits, account: str | None) -> li
 
 
 def _limit_context(
-    context: LedgerContext, ledger: Ledger, window: Window, account: str, requested: str | None
+    context: LedgerContext,
+    ledger: Ledger,
+    window: Window,
+    account: str,
+    plan: AccountLimits,
+    requested: str | None,
 ) -> LimitContext:
-    settings = context.settings
+    settings, rules = context.settings, AccountRules(ledger, context.settings)
     currencies = ledger.tallies.traded(account, ledger.tallies.currencies(account, window.start, window.end))
-    if requested is None and len(currencies) > 1 and settings.currency not in currencies:
+    is_chosen = requested is not None or rules.terms(account).currency is not None
+    if not is_chosen and len(currencies) > 1 and settings.currency not in currencies:
         raise MixedCurrencyError(
             f"{account} traded in {' and '.join(currencies)}, which are never added up",
             "choose one with --currency, or set TEARSHEET_CURRENCY",
         )
-    currency = requested or (currencies[0] if len(currencies) == 1 else settings.currency)
-    breaks = settings.breakeven_streak == "break"
-    return LimitContext(settings.calendar, currency, OutcomeRules(settings.breakeven_band, breaks))
+    stated = rules.terms(account).currency
+    currency = requested or stated or (currencies[0] if len(currencies) == 1 else settings.currency)
+    outcomes = OutcomeRules(settings.breakeven_band, settings.breakeven_streak == "break")
+    known = AccountFacts(rules.starting_balance(account, currency, plan), rules.root_of(plan))
+    return LimitContext(rules.calendar(account), currency, outcomes, known)
 
 
 class _AccountReplay:
     """Replay of one account, from its first session or a later start."""
 
     def __init__(
-        self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: LimitContext
+        self,
+        ledger: Ledger,
+        account: str,
+        plan: AccountLimits,
+        window: Window,
+        terms: LimitContext,
+        common: TradingCalendar,
     ) -> None:
         first = ledger.tallies.first_session(account) or window.start
         self._ledger, self._account, self._limit_context = ledger, account, terms
@@ -93,6 +110,7 @@ class _AccountReplay:
         self._since = terms.calendar.start(self._start)
         self._until = terms.calendar.start(window.end)
         self._plan, self._notes = _without_open_pnl(plan)
+        self._has_tallies = terms.calendar is common
         self._looks_back = self._start > first
         if self._looks_back:
             self._plan = _start_limits(self._plan, self._start)
@@ -110,13 +128,23 @@ class _AccountReplay:
     def _live_book(self) -> LimitBook:
         """Return the limit book before the first session of the replay."""
         book = LimitBook(self._account, self._plan, self._limit_context)
-        past = first_session_needed(self._plan, self._start)
-        if self._looks_back and past is not None:
+        if not self._looks_back:
+            return book
+        past = first_session_needed(self._plan, self._start) or EARLIEST.date()
+        if self._has_tallies:
             currency = self._limit_context.currency
             for session, tally in self._ledger.tallies.between(self._account, past, self._start, currency):
                 book.add_session_tally(session, tally)
-            book.set_open_positions(self._opening_positions())
+        else:
+            calendar = self._limit_context.calendar
+            for booking in self._bookings(calendar.start(past), self._since):
+                book.book(booking)
+        book.set_open_positions(self._opening_positions())
         return book
+
+    def _bookings(self, since: datetime, until: datetime) -> Iterator[Booking]:
+        for bookings, _ in self._ledger.queries.time_chunks(self._account, since, until):
+            yield from sorted(bookings, key=lambda b: b.order)
 
     def _opening_positions(self) -> Iterator[OpenHolding]:
         """Yield the positions open at the start of the replay, whether they have closed since or not."""

@@ -18,6 +18,7 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.feeds import account_feeds
 from tearsheet.app.limits.limits_file import LimitsFile, LoadedLimits
 from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits
+from tearsheet.app.limits.objective_facts import ObjectiveReader
 from tearsheet.errors import InputError, StoreError
 from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, Scope
@@ -25,12 +26,14 @@ from tearsheet.rules.breach import Breach, Release, make_release
 from tearsheet.rules.incident import incident_events
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import LimitBook, first_session_needed
+from tearsheet.rules.objective import ObjectiveView, judge_objectives
+from tearsheet.rules.status import AccountStatus, account_status
 from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.breaches import BreachRecord, BreachTable, breach_not_found
 from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
-from tearsheet.trade.amount import ZERO
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
 _log = logging.getLogger("tearsheet")
@@ -78,12 +81,18 @@ class AccountVerdicts:
     def _evaluate_account(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
             stated, now = self._file.load(), self._context.now
-            live = self.books.for_account(account, stated.limits.for_account(account), now)
+            live = self._live(account, stated, now)
             verdict = self._verdict(live, stated, now, reasons)
             unsaved, took_long = live.unsaved_breaches(), live.sessions > _MANY_SESSIONS
         if unsaved or (took_long and live.new_snapshot is not None):
             return self._verdict_after_saving(account, verdict, reasons, unsaved)
         return verdict
+
+    def _live(self, account: str, stated: LoadedLimits, now: datetime) -> LiveLimits:
+        """Return the book of an account, which follows its equity where an objective counts days by it."""
+        limits = stated.limits
+        by_equity = any(one.measure == "equity" for one in limits.objectives_of(account))
+        return self.books.for_account(account, limits.for_account(account), now, tracks_equity=by_equity)
 
     def _publish(self, verdict: Verdict) -> None:
         """Save the alerts of a verdict; a failure is logged and never blocks the verdict."""
@@ -114,13 +123,33 @@ class AccountVerdicts:
         """Evaluate the limits of changed accounts, inside the transaction of the change."""
         stated, now = self._file.load(), self._context.now
         for account in sorted(accounts):
-            plan = stated.limits.for_account(account)
-            if plan.limits:
-                live = self.books.for_account(account, plan, now)
+            if stated.limits.for_account(account).limits or stated.limits.objectives_of(account):
+                live = self._live(account, stated, now)
                 self._save_breaches(live, now)
                 self._touched.add(account)
                 self._context.after_commit(self.publish_alerts)
         self._file.save_snapshot(stated)
+
+    def status(self, account: str, stale: Iterable[PartialReason] = ()) -> AccountStatus:
+        """Return what is left to pass and what is nearest to break, every rule with its numbers.
+
+        Saves new breaches like `for_account`. Raises StoreError if the ledger cannot be read.
+        """
+        verdict = self.for_account(account, stale)
+        with self._ledger.snapshot(), exact():
+            stated, now = self._file.load(), self._context.now
+            live = self._live(account, stated, now)
+            objectives = self._objectives(live, stated)
+            return account_status(live.book, verdict, objectives, live.terms)
+
+    def _objectives(self, live: LiveLimits, stated: LoadedLimits) -> tuple[ObjectiveView, ...]:
+        """Return where the objectives of an account stand; call it inside a snapshot and `exact()`."""
+        found = stated.limits.objectives_of(live.book.account)
+        if not found:
+            return ()
+        reader = ObjectiveReader(self._ledger, self._settings, self.books, live)
+        start = self.books.rules.balance_for_shares(live.book.account, live.book.context.currency)
+        return judge_objectives(found, reader.facts(found, start))
 
     def release(
         self,
@@ -142,7 +171,7 @@ class AccountVerdicts:
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
             stated, now = self._file.load(), self._context.now
-            live = self.books.for_account(account, stated.limits.for_account(account), now)
+            live = self._live(account, stated, now)
             self._save_breaches(live, now)
             record = _release_breach(live.book, limit, actor, reason, allowance, now)
             assert record.release is not None
@@ -208,7 +237,7 @@ class AccountVerdicts:
     def _save_and_evaluate(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):
             stated, now = self._file.load(), self._context.now
-            live = self.books.for_account(account, stated.limits.for_account(account), now)
+            live = self._live(account, stated, now)
             if self._save_breaches(live, now):
                 self._ledger.acquire_commit_lock()
                 self._ledger.bump_revision()
@@ -220,6 +249,7 @@ class AccountVerdicts:
         BreachTable(self._ledger.queries).add(unsaved, now)
         live.saved_breaches |= {breach.id for breach in unsaved}
         self.books.save_equity_peak(live)
+        self.books.save_equity(live)
         self.books.save_snapshot(live)
         for breach in unsaved:
             log_event(
@@ -247,7 +277,7 @@ class AccountVerdicts:
 
     def _feed_status(self, live: LiveLimits, now: datetime) -> FeedStatus:
         """Return the completeness and freshness of an account's data, cached by ledger state and day."""
-        account, calendar = live.book.account, self._settings.calendar
+        account, calendar = live.book.account, live.book.context.calendar
         key = (self._ledger.state_id, calendar.trading_day_of(now))
         if live.feed_cache[0] != key:
             live.feed_cache = (key, self._ledger_feed_status(live.book, now))
@@ -264,7 +294,7 @@ class AccountVerdicts:
     def _ledger_feed_status(self, book: LimitBook, now: datetime) -> FeedStatus:
         account, ledger = book.account, self._ledger
         since = first_session_needed(book.plan, book.session)
-        begins = EARLIEST if since is None else self._settings.calendar.start(since)
+        begins = EARLIEST if since is None else book.context.calendar.start(since)
         return FeedStatus(
             sequence=ledger.revision,
             last_update_at=None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.rules.limit import ScaleStep, TimeOfDayRange
+from tearsheet.rules.limit import Limit, ScaleStep, TimeOfDayRange
 from tearsheet.trade.value_rule import ISO_DATE, TIME_OF_DAY, ValueRule, either, meaning, number, text_rule
 
 #: Texts that stand for no value.
@@ -27,7 +27,7 @@ class LimitShape(Struct, frozen=True):
 
 def _percents(value: Any) -> tuple[Decimal, ...]:
     items = value if isinstance(value, list) else [] if value in NULL else [value]
-    marks = tuple(_PERCENTAGE.convert(item) for item in items)
+    marks = tuple(PERCENTAGE.convert(item) for item in items)
     if list(marks) != sorted(set(marks)):
         raise ValueError
     return marks
@@ -58,6 +58,14 @@ def _parse_hours(value: Any) -> tuple[TimeOfDayRange, ...]:
     if not spans:
         raise ValueError
     return spans
+
+
+def _members(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+        raise ValueError
+    if len(value) < 2 or len(set(value)) != len(value):
+        raise ValueError
+    return tuple(value)
 
 
 def _file_name(text: str) -> str:
@@ -109,7 +117,7 @@ def _scale(value: Any) -> tuple[ScaleStep, ...]:
     return steps
 
 
-_PERCENTAGE = number("a percentage above 0 and up to 100", above="0", most="100")
+PERCENTAGE = number("a percentage above 0 and up to 100", above="0", most="100")
 _SMALL = number("a whole number not below 0", least="0", most="100000", whole=True)
 _RANGE = text_rule("HH:MM-HH:MM", _range)
 _SPANS = "HH:MM-HH:MM or a list, in the trading day's time zone"
@@ -117,10 +125,10 @@ DURATION = text_rule("a duration such as 90s, 15m or 2h, or null", _duration)
 _MARGIN = text_rule(
     "a duration such as 90s, 2m or 1h, or 0", lambda text: timedelta(0) if text == "0" else _duration(text)
 )
-_MONEY = number("an amount of money above 0, such as 500", above="0")
+MONEY = number("an amount of money above 0, such as 500", above="0")
 _ANY = number("an amount of money", least="-1E15", most="1E15")
 QUANTITY = number("a quantity above 0", above="0")
-_COUNT = number("a whole number above 0", above="0", most="1000000", whole=True)
+COUNT = number("a whole number above 0", above="0", most="1000000", whole=True)
 _LOSS_BASIS = either("closed", "open_pnl")
 _LEVELS = ("day_balance", "day_equity", "day_higher")
 _BREAKS = either("reached", "below")
@@ -135,7 +143,7 @@ OPTION_KEYS: dict[str, ValueRule[Any]] = {
     "on_unknown": either("hold", "breach"),
 }
 
-_MONEY_KEYS: dict[str, ValueRule[Any]] = {"amount": _MONEY, "percent": _PERCENTAGE}
+_MONEY_KEYS: dict[str, ValueRule[Any]] = {"amount": MONEY, "percent": PERCENTAGE}
 _OF_INITIAL = {"of": either("initial")}
 _ENDS = {"breaks": _BREAKS, "severity": _SEVERITY}
 _LOSS = LimitShape(
@@ -171,8 +179,8 @@ SHAPES: dict[str, LimitShape] = {
         },
         ("amount", "percent"),
     ),
-    "max_trades": LimitShape("number", {"number": _COUNT, "severity": _SEVERITY}, ("number",)),
-    "max_losses_in_a_row": LimitShape("number", {"number": _COUNT, "severity": _SEVERITY}, ("number",)),
+    "max_trades": LimitShape("number", {"number": COUNT, "severity": _SEVERITY}, ("number",)),
+    "max_losses_in_a_row": LimitShape("number", {"number": COUNT, "severity": _SEVERITY}, ("number",)),
     "max_open_quantity": LimitShape(
         "quantity",
         {
@@ -191,7 +199,7 @@ SHAPES: dict[str, LimitShape] = {
     "profit_lock": LimitShape(
         "give_back",
         {
-            "give_back": _PERCENTAGE,
+            "give_back": PERCENTAGE,
             "from": number("an amount of money not below 0", least="0"),
             "severity": _SEVERITY,
         },
@@ -210,8 +218,20 @@ SHAPES: dict[str, LimitShape] = {
         },
         ("calendar",),
     ),
-    "inactivity": LimitShape("days", {"days": _COUNT, "severity": _SEVERITY}, ("days",)),
+    "inactivity": LimitShape("days", {"days": COUNT, "severity": _SEVERITY}, ("days",)),
 }
+#: Limits of a group beside `hedged`.
+GROUP_KEYS = (
+    "daily_loss",
+    "weekly_loss",
+    "monthly_loss",
+    "max_drawdown",
+    "max_trades",
+    "max_open_quantity",
+    "hedged",
+)
+MEMBERS = ValueRule("a list of two accounts or more, such as [A1, A2]", _members)
+HEDGED = meaning({"breach": Limit(name="hedged", threshold=Decimal(1))})
 #: Fields of `Limit` that keys of another name fill; `from` of a daily loss is a level.
 _FIELDS = {
     "amount": "threshold",

@@ -1,27 +1,35 @@
 """Limits under `limits:` of the targets file, by a table of what is allowed for each key."""
 
-import difflib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.errors import SettingsError
-from tearsheet.rules.limit import LIMITS, STALE_AFTER, AccountLimits, Limit, Limits
+from tearsheet.rules.limit import GROUP_ONLY, LIMITS, STALE_AFTER, AccountLimits, GroupLimits, Limit, Limits
+from tearsheet.rules.objective import Objective
+from tearsheet.rules.preset import PresetUse
+from tearsheet.sources.config.block_parser import BlockParser, Place
 from tearsheet.sources.config.limit_keys import (
     DURATION,
+    GROUP_KEYS,
+    HEDGED,
+    MEMBERS,
     NULL,
     OPTION_KEYS,
     SHAPES,
     combination_problem,
     limit_fields,
 )
+from tearsheet.sources.config.objectives import ObjectivesParser
+from tearsheet.sources.config.presets import Preset, find_preset, merged
 from tearsheet.sources.config.yaml import load_with_lines
-from tearsheet.trade.value_rule import InvalidValueError, ValueRule
 
-_Path = tuple[str, ...]
+#: Limits that an account may have.
+ACCOUNT_LIMITS = tuple(name for name in LIMITS if name not in GROUP_ONLY)
 
 
 class LimitKeys(Struct, frozen=True):
@@ -57,106 +65,147 @@ def load_limits(path: Path) -> Limits:
     return limits
 
 
-def limits_in(path: Path) -> Limits | None:
+def limits_in(path: Path, kept: Limits | None = None) -> Limits | None:
     """Load the limits of a file; None if it has none. Raises SettingsError."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"{path} cannot be read: {reason}", "docs/limits.md shows such a file") from None
-    return parse_limits(text, str(path))
+    return parse_limits(text, str(path), kept)
 
 
-def parse_limits(text: str, file: str) -> Limits | None:
-    """Parse the limits of a YAML text; None if it has no key `limits`.
+def parse_limits(text: str, file: str, kept: Limits | None = None) -> Limits | None:
+    """Parse limits and objectives of a YAML text; None if it has neither key.
 
+    A preset without a version is that which `kept` limits chose, so that a new one changes no account.
     Raises SettingsError naming file, line, key, value and what is allowed.
     """
     content, lines = load_with_lines(text, file)
-    return _LimitsParser(file, lines).parse(content["limits"]) if "limits" in content else None
+    if "limits" not in content and "objectives" not in content:
+        return None
+    return _LimitsParser(file, lines, kept or Limits()).parse(content)
 
 
-class _LimitsParser:
-    """Parser of one file; errors have the line of their key."""
+_Block = dict[str, tuple[Any, Place]]
 
-    def __init__(self, file: str, lines: Mapping[_Path, int]) -> None:
-        self._file = file
-        self._lines = lines
 
-    def parse(self, content: Any) -> Limits:
-        top: _Path = ("limits",)
-        blocks = self._mapping(content, top)
-        self._check_keys(blocks, ("default", "accounts"), top)
-        default = self._block(blocks.get("default"), (*top, "default"))
-        named = self._mapping(blocks.get("accounts"), (*top, "accounts"))
-        accounts = {}
+class _LimitsParser(BlockParser):
+    """Parser of limits and objectives of one file."""
+
+    def __init__(self, file: str, lines: Mapping[Place, int], kept: Limits) -> None:
+        super().__init__(file, lines)
+        self._kept = kept
+        self._objectives = ObjectivesParser(file, lines)
+
+    def parse(self, content: Mapping[str, Any]) -> Limits:
+        """Return the limits of all accounts and groups, and the objectives."""
+        top: Place = ("limits",)
+        blocks = self.mapping(content.get("limits"), top)
+        self.check_keys(blocks, ("default", "accounts", "groups"), top)
+        default, default_aims = self._block(blocks.get("default"), (*top, "default"), self._kept.default)
+        named = self.mapping(blocks.get("accounts"), (*top, "accounts"))
+        accounts, aims = {}, {}
         for account, block in named.items():
-            own = self._block(block, (*top, "accounts", account))
+            kept = self._kept.accounts.get(account, AccountLimits())
+            own, own_aims = self._block(block, (*top, "accounts", account), kept)
             accounts[account] = self._account({**default, **own})
-        return Limits(self._account(default), accounts)
+            if "preset" in own:
+                aims[account] = own_aims
+        groups = {
+            name: self._group(block, (*top, "groups", name))
+            for name, block in self.mapping(blocks.get("groups"), (*top, "groups")).items()
+        }
+        for name in groups:
+            if name in accounts:
+                raise self.error(
+                    (*top, "groups", name), name, "an account has this name: name the group otherwise"
+                )
+        return Limits(
+            self._account(default), accounts, groups, *self._all_objectives(content, default_aims, aims)
+        )
 
-    def _block(self, content: Any, path: _Path) -> dict[str, tuple[Any, _Path]]:
-        """Return the keys of an account, each with its value and path."""
-        block = self._mapping(content, path)
-        self._check_keys(block, (*LIMITS, *OPTION_KEYS, "stale_after"), path)
-        return {key: (value, (*path, key)) for key, value in block.items()}
+    def _all_objectives(
+        self, content: Mapping[str, Any], of_default: _Block, of_presets: Mapping[str, _Block]
+    ) -> tuple[dict[str, tuple[Objective, ...]], tuple[Objective, ...]]:
+        """Return the objectives by account, those of presets included, and the default ones."""
+        top: Place = ("objectives",)
+        parser = self._objectives
+        blocks = self.mapping(content.get("objectives"), top)
+        self.check_keys(blocks, ("default", "accounts"), top)
+        default = {**of_default, **parser.block(blocks.get("default"), (*top, "default"))}
+        named = self.mapping(blocks.get("accounts"), (*top, "accounts"))
+        found = {}
+        for account in {**of_presets, **named}:
+            own = parser.block(named.get(account), (*top, "accounts", account))
+            found[account] = parser.objectives({**default, **of_presets.get(account, {}), **own})
+        return found, parser.objectives(default)
 
-    def _account(self, block: Mapping[str, tuple[Any, _Path]]) -> AccountLimits:
-        terms = {key: self._parse_value(OPTION_KEYS[key], *block[key]) for key in OPTION_KEYS if key in block}
+    def _block(self, content: Any, path: Place, kept: AccountLimits) -> tuple[_Block, _Block]:
+        """Return the keys of an account, each with its value and place, and the objectives of its preset."""
+        block = self.mapping(content, path)
+        self.check_keys(block, (*ACCOUNT_LIMITS, *OPTION_KEYS, "stale_after", "preset"), path)
+        found = {key: (value, (*path, key)) for key, value in block.items()}
+        name = block.get("preset")
+        if name in NULL:
+            return found, {}
+        preset = self._preset(name, (*path, "preset"), kept)
+        for key, value in preset.limits.items():
+            own = block.get(key)
+            filled = value if key not in block else merged(value, own, SHAPES[key].short)
+            found[key] = (filled, (*path, key))
+        found["preset"] = (preset.use, (*path, "preset"))
+        return found, {key: (value, (*path, "preset")) for key, value in preset.objectives.items()}
+
+    def _preset(self, name: Any, path: Place, kept: AccountLimits) -> Preset:
+        chosen = {} if kept.preset is None else {kept.preset.name: kept.preset.version}
+        try:
+            return find_preset(str(name), chosen)
+        except SettingsError as error:
+            raise self.error(path, name, f"{error.message}: {error.hint}") from None
+
+    def _account(self, block: _Block) -> AccountLimits:
+        terms = {key: self.parse_value(OPTION_KEYS[key], *block[key]) for key in OPTION_KEYS if key in block}
         limits = tuple(
             self._limit(name, *block[name], terms)
-            for name in LIMITS
+            for name in ACCOUNT_LIMITS
             if name in block and block[name][0] not in NULL
         )
         stale: timedelta | None = STALE_AFTER
         if "stale_after" in block:
             value, path = block["stale_after"]
-            stale = None if value in NULL else self._parse_value(DURATION, value, path)
-        return AccountLimits(limits, stale, terms.get("on_unknown"))
+            stale = None if value in NULL else self.parse_value(DURATION, value, path)
+        use = block["preset"][0] if "preset" in block else None
+        return AccountLimits(
+            limits, stale, terms.get("on_unknown"), use if isinstance(use, PresetUse) else None
+        )
 
-    def _limit(self, name: str, value: Any, path: _Path, terms: dict[str, Any]) -> Limit:
+    def _group(self, content: Any, path: Place) -> GroupLimits:
+        block = self.mapping(content, path)
+        self.check_keys(block, ("members", *GROUP_KEYS, *OPTION_KEYS, "stale_after"), path)
+        if "members" not in block:
+            raise self.error(path, block, f"it needs members: {MEMBERS.allowed}")
+        members = self.parse_value(MEMBERS, block["members"], (*path, "members"))
+        plan = self._account({key: (value, (*path, key)) for key, value in block.items() if key != "hedged"})
+        if block.get("hedged") not in NULL:
+            own = self.parse_value(HEDGED, block["hedged"], (*path, "hedged"))
+            plan = replace(plan, limits=(*plan.limits, own))
+        return GroupLimits(members, plan)
+
+    def _limit(self, name: str, value: Any, path: Place, terms: dict[str, Any]) -> Limit:
         shape = SHAPES[name]
         if not isinstance(value, dict):
             value = {shape.short: value}
             at = {shape.short: path}
         else:
-            self._check_keys(value, (*shape.keys, *OPTION_KEYS), path)
+            self.check_keys(value, (*shape.keys, *OPTION_KEYS), path)
             at = {key: (*path, key) for key in value}
         if not any(key in value for key in shape.one_of):
             needed = " or ".join(f"{key}: {shape.keys[key].allowed}" for key in shape.one_of)
-            raise self._error(path, value, f"it needs {needed}")
+            raise self.error(path, value, f"it needs {needed}")
         known = {**shape.keys, **OPTION_KEYS}
-        read = {key: self._parse_value(known[key], item, at[key]) for key, item in value.items()}
+        read = {key: self.parse_value(known[key], item, at[key]) for key, item in value.items()}
         problem = combination_problem(name, read)
         if problem is not None:
-            raise self._error(path, value, problem)
+            raise self.error(path, value, problem)
         return Limit(name=name, **limit_fields(name, {**terms, **read}))  # type: ignore[arg-type]
-
-    def _parse_value(self, rule: ValueRule[Any], value: Any, path: _Path) -> Any:
-        try:
-            return rule.parse(value)
-        except InvalidValueError as error:
-            raise self._error(path, value, str(error)) from None
-
-    def _mapping(self, content: Any, path: _Path) -> dict[str, Any]:
-        if content in NULL:
-            return {}
-        if not isinstance(content, dict):
-            raise self._error(path, content, "allowed is a mapping of `key: value` lines")
-        return content
-
-    def _check_keys(self, content: Mapping[str, Any], known: tuple[str, ...], path: _Path) -> None:
-        for key in content:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-                where = self._where((*path, key))
-                raise SettingsError(f"{where}: {'.'.join((*path, key))} is no key", hint, path)
-
-    def _error(self, path: _Path, value: Any, hint: str) -> SettingsError:
-        shown = f"{{{', '.join(value)}}}" if isinstance(value, dict) else repr(value)
-        return SettingsError(f"{self._where(path)}: {'.'.join(path)} is {shown}", hint, path)
-
-    def _where(self, path: _Path) -> str:
-        line = self._lines.get(path)
-        return f"{self._file}:{line}" if line else self._file

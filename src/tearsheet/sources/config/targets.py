@@ -45,11 +45,12 @@ def load_targets(path: Path) -> tuple[Targets, bool]:
 
 
 def parse_targets(text: str, file: str) -> Targets:
-    """Parse the targets of a YAML text, at its top or under `targets:`; check its `limits:` too."""
+    """Parse the targets of a YAML text, at its top or under `targets:`; check its `limits:` and `objectives:` too."""
     from tearsheet.sources.config.yaml import load_mapping  # a YAML parser, only for files that are new
 
     content = load_mapping(text, file)
-    if content.pop("limits", None) is not None:
+    rules = [content.pop(key, None) for key in ("limits", "objectives")]
+    if any(one is not None for one in rules):
         from tearsheet.sources.config.limits import parse_limits
 
         parse_limits(text, file)

@@ -413,6 +413,19 @@ WHERE b.account = ? AND b.found_us <= ? AND (b.found_us < ? OR b.id < ?) ORDER B
 SELECT high FROM open_high WHERE account = ? AND since = ?
 -- name: put_open_high
 INSERT INTO open_high (account, since, high) VALUES (?, ?, ?) ON CONFLICT (account, since) DO UPDATE SET high = excluded.high
+-- name: known_equity
+SELECT * FROM known_equity WHERE account = ?
+-- name: put_known_equity
+INSERT INTO known_equity (account, at_us, unrealized) VALUES (?, ?, ?)
+ON CONFLICT (account) DO UPDATE SET at_us = excluded.at_us, unrealized = excluded.unrealized
+-- name: opening_equity
+SELECT * FROM opening_equity WHERE account = ? AND session >= ? ORDER BY session
+-- name: add_opening_equity
+INSERT INTO opening_equity (account, session, unrealized) VALUES (?, ?, ?) ON CONFLICT (account, session) DO NOTHING
+-- name: positions_of_account
+SELECT * FROM position WHERE account = ?
+-- name: openings_of_positions
+SELECT opened_us FROM position WHERE account = ? AND opened_us >= ?
 -- name: limit_base
 SELECT * FROM limit_base WHERE account = ? AND plan = ?
 -- name: put_limit_base

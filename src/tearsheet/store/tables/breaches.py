@@ -34,6 +34,26 @@ class OpenHighRow(Row, frozen=True, gc=False):
     high: str
 
 
+class OpeningEquityRow(Row, frozen=True, gc=False):
+    """What an account held when a session began, at its last prices."""
+
+    TABLE: ClassVar[str] = "opening_equity"
+
+    account: str
+    session: str
+    unrealized: str
+
+
+class KnownEquityRow(Row, frozen=True, gc=False):
+    """What an account holds at the last prices that came."""
+
+    TABLE: ClassVar[str] = "known_equity"
+
+    account: str
+    at_us: int
+    unrealized: str
+
+
 class BreachTable:
     """Table of breaches and releases; used inside the transaction that detects them."""
 
@@ -99,6 +119,30 @@ def save_equity_peak(queries: Queries, account: str, since: date | None, high: D
     """Save the highest equity including open positions."""
     row = OpenHighRow(account=account, since=_day_text(since), high=str(high))
     queries.execute("put_open_high", row)
+
+
+def load_openings(queries: Queries, account: str, since: date) -> dict[date, Decimal]:
+    """Return what was open when each session began, from a session on, where it is known."""
+    found = queries.rows(OpeningEquityRow, "opening_equity", (account, since.isoformat()))
+    return {date.fromisoformat(row.session): Decimal(row.unrealized) for row in found}
+
+
+def save_opening(queries: Queries, account: str, session: date, unrealized: Decimal) -> None:
+    """Save what was open when a session began; what was saved first stays."""
+    row = OpeningEquityRow(account=account, session=session.isoformat(), unrealized=str(unrealized))
+    queries.execute("add_opening_equity", row)
+
+
+def load_known_equity(queries: Queries, account: str) -> tuple[datetime, Decimal] | None:
+    """Return the last prices' instant and what was open then at them, or None."""
+    row = queries.row(KnownEquityRow, "known_equity", (account,))
+    return None if row is None else (from_micros(row.at_us), Decimal(row.unrealized))
+
+
+def save_known_equity(queries: Queries, account: str, at: datetime, unrealized: Decimal) -> None:
+    """Save what is open at the last prices."""
+    row = KnownEquityRow(account=account, at_us=to_micros(at), unrealized=str(unrealized))
+    queries.execute("put_known_equity", row)
 
 
 def load_snapshot(queries: Queries, account: str, plan: str) -> tuple[date, str] | None:

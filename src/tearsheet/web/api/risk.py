@@ -3,11 +3,13 @@
 from typing import Any
 
 from flask import Response, request
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
+from tearsheet.app.limits.preset_list import PresetView, preset_list
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
+from tearsheet.rules.status import AccountStatus
 from tearsheet.rules.verdict import UNLIMITED_REASON, Verdict, worst_state
 from tearsheet.store.list_values import PageCursor
 from tearsheet.web.http import parameters
@@ -21,6 +23,8 @@ from tearsheet.web.schemas.answer import Answer, PageAnswer
 from tearsheet.web.server.context import AppContext, QueryContext
 
 _ACCOUNT = {"type": "string", "pattern": NAME}
+_ACCOUNT_NEEDED = replace(parameters.ACCOUNT, description="The account.", required=True)
+_PRESET = parameters.text_of("name", "A firm, a preset such as topstep/combine-50k, or one with its version.")
 _RELEASE = {
     "type": "object",
     "properties": {
@@ -60,6 +64,32 @@ def add_risk(api: Api, app_context: AppContext) -> None:
             statuses=(422,),
         ),
         lambda account: _verdict(app_context, account),
+    )
+    api.add(
+        Operation(
+            method="GET",
+            path="/api/risk/status",
+            tag="Risk",
+            title="What is left to pass, and what is nearest to break",
+            description="Every limit with its numbers and how they came, every objective, and the preset of a firm "
+            "with its age. `state` is that of the verdict.",
+            parameters=(_ACCOUNT_NEEDED,),
+            response_type=Answer[AccountStatus],
+            statuses=(422,),
+        ),
+        lambda account: _status(app_context, account),
+    )
+    api.add(
+        Operation(
+            method="GET",
+            path="/api/risk/presets",
+            tag="Risk",
+            title="The rules of firms that can be chosen, with source and date",
+            parameters=(_PRESET,),
+            response_type=Answer[tuple[PresetView, ...]],
+            statuses=(404, 422),
+        ),
+        lambda name: success_response(app_context.timestamp, preset_list(name, app_context.now.date())),
     )
     api.add(
         Operation(
@@ -118,6 +148,12 @@ def _verdict(app_context: AppContext, account: str | None) -> Response:
             return success_response(app_context.timestamp, verdicts.for_account(account, query.sync_errors))
         found = verdicts.all(query.sync_errors)
         return success_response(app_context.timestamp, _all_verdicts(app_context, query, found))
+
+
+def _status(app_context: AppContext, account: str) -> Response:
+    with app_context.query() as query:
+        found = account_verdicts(query.tracker).status(account, query.sync_errors)
+        return success_response(app_context.timestamp, found)
 
 
 def _all_verdicts(app_context: AppContext, query: QueryContext, found: list[Verdict]) -> answers.VerdictList:

@@ -1,0 +1,77 @@
+"""What limits know of an account beside its bookings: calendar, currency, starting balance, roots of symbols."""
+
+from collections.abc import Callable
+from datetime import time
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from tearsheet.app.analysis.balances import Balances
+from tearsheet.app.kept_accounts import KeptAccounts, kept_accounts
+from tearsheet.performance.account import StatedAccount
+from tearsheet.rules.limit import AccountLimits
+from tearsheet.settings import Settings, exchange_holidays
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.trade.instrument import Instrument, Instruments
+from tearsheet.trade.session import EARLIEST, TradingCalendar
+
+#: Days of which a contract without a year is taken to be, where only its root is asked for.
+_ANY_DAY = EARLIEST.date()
+
+
+class AccountRules:
+    """Terms of accounts as the ledger keeps them, read again whenever it changed."""
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self._ledger, self._settings = ledger, settings
+        self._state = ""
+        self._kept = KeptAccounts()
+        self._calendars: dict[tuple[str, str], TradingCalendar] = {}
+        self._instruments: Instruments | None = None
+
+    def terms(self, account: str) -> StatedAccount:
+        """Return what is stated of an account."""
+        state = self._ledger.state_id
+        if state != self._state:
+            self._kept, self._state = kept_accounts(self._ledger), state
+        return self._kept.terms(account)
+
+    def calendar(self, account: str) -> TradingCalendar:
+        """Return the calendar of an account; that of the ledger where none is stated."""
+        terms, common = self.terms(account), self._settings.calendar
+        zone = terms.timezone or common.timezone.key
+        start = terms.day_starts_at or common.day_starts_at.isoformat("minutes")
+        if (zone, start) == (common.timezone.key, common.day_starts_at.isoformat("minutes")):
+            return common
+        found = self._calendars.get((zone, start))
+        if found is None:
+            found = TradingCalendar(ZoneInfo(zone), time.fromisoformat(start), exchange_holidays())
+            self._calendars[zone, start] = found
+        return found
+
+    def starting_balance(self, account: str, currency: str, plan: AccountLimits) -> Decimal | None:
+        """Return the starting balance of an account; that of the ledger only for a limit that is a share of it."""
+        stated = self.terms(account).start(currency)
+        if stated is None and any(limit.needs_starting_balance for limit in plan.limits):
+            return self.balance_for_shares(account, currency)
+        return stated
+
+    def balance_for_shares(self, account: str, currency: str) -> Decimal | None:
+        """Return the starting balance that a percentage is of: the account's, else that of the ledger."""
+        return Balances(self._ledger, self._settings).starting(account, currency)
+
+    def root_of(self, plan: AccountLimits) -> Callable[[str], str]:
+        """Return what names the root of a symbol, which only some limits need."""
+        if not any(limit.symbols or limit.weights or limit.name in _BY_ROOT for limit in plan.limits):
+            return str
+        return self._root_of
+
+    def _root_of(self, symbol: str) -> str:
+        if self._instruments is None:
+            from tearsheet.sources.config.instruments import load_instruments  # the table of futures
+
+            self._instruments = load_instruments(self._settings.instruments_file, self._settings.currency)
+        found = self._instruments.resolve(symbol, _ANY_DAY)
+        return found.root or symbol if isinstance(found, Instrument) else symbol
+
+
+_BY_ROOT = ("no_trading", "hedged")

@@ -1,0 +1,140 @@
+"""Facts that objectives are judged by: sessions of an account since its beginning and since the last payout."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits
+from tearsheet.performance.tally import Tally
+from tearsheet.rules.limit_sums import flow_of
+from tearsheet.rules.objective import DayFacts, Objective, ObjectiveFacts
+from tearsheet.settings import Settings
+from tearsheet.store.tables.columns import BookingRow, PositionRow
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.rows import booking_from_row
+from tearsheet.store.tables.tallies import TallyRules
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar, from_micros, to_micros
+
+
+class ObjectiveReader:
+    """Reader of the facts of one account; call it inside a snapshot and `exact()`."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, books: LiveLimitBooks, live: LiveLimits) -> None:
+        book = live.book
+        self._books = books
+        self._queries, self._tallies = ledger.queries, ledger.tallies
+        self._settings, self._live = settings, live
+        self._account, self._currency = book.account, book.context.currency
+        self._calendar: TradingCalendar = book.context.calendar
+
+    def facts(self, objectives: Sequence[Objective], starting_balance: Decimal | None) -> ObjectiveFacts:
+        """Return the sessions that the objectives count."""
+        sums = self._live.book.sums
+        opened = self._opened_sessions(EARLIEST)
+        sessions = self._sessions()
+        equity = self._equity_changes(sessions) if any(one.measure == "equity" for one in objectives) else {}
+        days = self._days(sessions, opened, equity)
+        since_payout = days
+        if any(one.since_payout for one in objectives):
+            since_payout = self._since_payout(days, opened, equity)
+        return ObjectiveFacts(days, since_payout, self._live.book.session, not sums.is_open, starting_balance)
+
+    def _sessions(self) -> list[tuple[date, Tally]]:
+        if self._calendar is self._settings.calendar:
+            return self._tallies.between(self._account, EARLIEST.date(), LATEST.date(), self._currency)
+        return self._tallied(EARLIEST)
+
+    def _tallied(self, since: datetime) -> list[tuple[date, Tally]]:
+        """Return the sessions by the account's own calendar, from an instant on."""
+        bookings, closed = self._queries.in_window(self._account, since, LATEST)
+        rules = TallyRules(self._settings.breakeven_band, self._settings.breakeven_streak == "break")
+        by_day: dict[date, tuple[list[Booking], list[Position]]] = {}
+        for booking in bookings:
+            if booking.currency == self._currency:
+                day = self._calendar.trading_day_of(booking.time)
+                by_day.setdefault(day, ([], []))[0].append(booking)
+        for position in closed:
+            if position.currency == self._currency and position.closed_at is not None:
+                day = self._calendar.trading_day_of(position.closed_at)
+                by_day.setdefault(day, ([], []))[1].append(position)
+        return [(day, rules.tally(*found)) for day, found in sorted(by_day.items())]
+
+    def _opened_sessions(self, since: datetime) -> set[date]:
+        opened = self._queries.values("openings_of_positions", (self._account, to_micros(since)))
+        return {self._calendar.trading_day_of(from_micros(at_us)) for at_us in opened}
+
+    def _days(
+        self, sessions: Iterable[tuple[date, Tally]], opened: set[date], equity: Mapping[date, Decimal | None]
+    ) -> tuple[DayFacts, ...]:
+        tallies = dict(sessions)
+        return tuple(
+            DayFacts(
+                session=day,
+                result=tallies[day].result if day in tallies else ZERO,
+                best_trade=tallies[day].largest_win if day in tallies else None,
+                opened=day in opened,
+                equity_change=equity.get(day),
+            )
+            for day in sorted({*tallies, *opened, *equity})
+        )
+
+    def _since_payout(
+        self, days: tuple[DayFacts, ...], opened: set[date], equity: Mapping[date, Decimal | None]
+    ) -> tuple[DayFacts, ...]:
+        """Return the sessions after the last payout; of its own session only what came after it."""
+        span = (to_micros(EARLIEST), to_micros(LATEST), self._account)
+        found = map(booking_from_row, self._queries.rows(BookingRow, "cash_between", span))
+        paid = [one for one in found if one.currency == self._currency and _is_payout(one)]
+        if not paid:
+            return days
+        at = max(one.time for one in paid)
+        rest = [one for one in self._tallied(at) if one[1].closed or one[1].fills or one[1].result]
+        later = {day for day in self._opened_sessions(at) if day in opened}
+        return self._days(
+            rest,
+            later,
+            {day: made for day, made in equity.items() if day > self._calendar.trading_day_of(at)},
+        )
+
+    def _equity_changes(self, sessions: Sequence[tuple[date, Tally]]) -> dict[date, Decimal | None]:
+        """Return by how much equity changed in each session, without flows; None where a price is missing.
+
+        That is the result, and by how much more was open at its end than at its beginning.
+        """
+        results = {day: tally.result for day, tally in sessions}
+        first, last = min(results, default=None), self._live.book.session
+        if first is None:
+            return {}
+        known = self._books.openings(self._live, first)
+        held = self._queries.rows(PositionRow, "positions_of_account", (self._account,))
+        changes: dict[date, Decimal | None] = {}
+        day = first
+        while day <= last:
+            end = self._calendar.trading_day_of(self._calendar.end(day))
+            before, after = (self._open_at(known, held, one) for one in (day, end))
+            if day < last and before is not None and after is not None:
+                changes[day] = results.get(day, ZERO) + after - before
+            else:
+                changes[day] = None
+            day = end
+        return changes
+
+    def _open_at(
+        self, known: Mapping[date, Decimal], held: Sequence[PositionRow], session: date
+    ) -> Decimal | None:
+        """Return what was open when a session began: 0 where nothing was, None where a price is missing."""
+        start_us = to_micros(self._calendar.start(session))
+        is_open = any(
+            row.opened_us is not None
+            and row.opened_us < start_us
+            and (row.closed_us is None or row.closed_us >= start_us)
+            for row in held
+        )
+        return known.get(session) if is_open else ZERO
+
+
+def _is_payout(booking: Booking) -> bool:
+    flow = flow_of(booking)
+    return flow is not None and flow.is_payout

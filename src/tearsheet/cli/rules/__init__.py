@@ -1,0 +1,1 @@
+"""Commands for the rules of firms: the status of an account, and presets."""

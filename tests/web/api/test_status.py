@@ -1,0 +1,118 @@
+"""What is left to pass and what is nearest to break, as a desk meets it: through the API and the command line."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tearsheet.cli import main
+from tests.support.api import Api, fill
+from tests.support.place import Place
+
+RULES = """\
+limits:
+  accounts:
+    A:
+      preset: topstep/combine-50k@2026-10
+      trading_hours: null
+      stale_after: null
+"""
+ACCOUNTS = """\
+accounts:
+  A: {starting_balance: 50000, currency: USD, timezone: America/Chicago, day_starts_at: "17:00"}
+"""
+
+
+def state(
+    place: Place, monkeypatch: pytest.MonkeyPatch, accounts: str = ACCOUNTS, rules: str = RULES
+) -> None:
+    """State rules and accounts, as their owner does."""
+    place.write("config/dashboard-targets.yaml", rules)
+    place.write("accounts.yaml", accounts)
+    run(place, monkeypatch, "accounts", "set", "accounts.yaml")
+
+
+def run(place: Place, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """Run a command in the place."""
+    monkeypatch.chdir(place.folder)
+    for name, value in place.env.items():
+        monkeypatch.setenv(name, value)
+    return main(list(words))
+
+
+def test_every_rule_is_shown_with_its_numbers_and_how_they_came(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state(place, monkeypatch)
+    api.post("/api/fills", [fill(1, price=1000), fill(2, "SELL", 1500)])
+    found: Any = api.get("/api/risk/status?account=A")["data"]
+    assert (found["state"], found["balance"], found["equity"]) == ("ok", 50500, 50500)
+    assert found["preset"]["name"] == "topstep/combine-50k"
+    assert "it was not read on the firm's live page" in found["cautions"]
+    (drawdown,) = found["limits"]
+    assert (drawdown["view"]["standing"], drawdown["view"]["floor"]) == (50500, 48000)
+    assert "equity 50,500 − floor 48,000 = 2,500 left" in drawdown["how"]
+    target, consistency = found["objectives"]
+    assert (target["state"], target["value"], target["missing"]) == ("open", 500, 2500)
+    assert (consistency["state"], consistency["best"], consistency["profit_needed"]) == ("open", 500, 1000)
+    assert found["left"] == ["profit_target", "consistency"]
+    assert found["nearest"] == "max_drawdown"
+
+
+def test_the_verdict_names_the_preset(api: Api, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    state(place, monkeypatch)
+    api.post("/api/fills", [fill(1, price=1000), fill(2, "SELL", 1500)])
+    found: Any = api.get("/api/risk/verdict?account=A")["data"]
+    assert found["preset"] == "topstep/combine-50k@2026-10"
+    assert "it was not read on the firm's live page" in found["preset_cautions"]
+
+
+def test_another_day_than_that_of_the_firm_is_said(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state(place, monkeypatch, "accounts: {A: {starting_balance: 50000}}")
+    found: Any = api.get("/api/risk/status?account=A")["data"]
+    assert any("17:00 in America/Chicago" in caution for caution in found["cautions"])
+
+
+def test_the_command_line_says_the_same(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state(place, monkeypatch)
+    api.post("/api/fills", [fill(1, price=1000), fill(2, "SELL", 1500)])
+    capsys.readouterr()
+    run(place, monkeypatch, "status", "A")
+    text = capsys.readouterr().out
+    assert "left to pass: Profit target, Consistency" in text
+    assert "preset topstep/combine-50k@2026-10" in text
+    assert "under the highest balance at the end of a day; start 50,000" in text
+    run(place, monkeypatch, "status", "A", "--json")
+    assert json.loads(capsys.readouterr().out)["schema"] == "tearsheet.status/1"
+
+
+def test_presets_are_listed_with_what_they_rest_on(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(place, monkeypatch, "presets")
+    assert "topstep/combine-50k@2026-10" in capsys.readouterr().out
+    run(place, monkeypatch, "presets", "topstep/combine-50k")
+    text = capsys.readouterr().out
+    assert (
+        "max_drawdown: {amount: 2000, kind: trailing, basis: end_of_day, judged: open_pnl, lock_at: 0}"
+        in text
+    )
+    assert "source https://help.topstep.com/" in text
+    assert run(place, monkeypatch, "presets", "nobody") == 64
+    assert api.get("/api/risk/presets?name=ftmo")["data"][0]["use"]["name"] == "ftmo/1-step"
+
+
+def test_a_late_calendar_of_the_account_begins_its_book_anew(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state(place, monkeypatch, "accounts: {A: {starting_balance: 50000}}")
+    api.post("/api/fills", [fill(1, price=1000), fill(2, "SELL", 1500)])
+    before: Any = api.get("/api/risk/verdict?account=A")["data"]
+    state(place, monkeypatch)
+    after: Any = api.get("/api/risk/verdict?account=A")["data"]
+    assert before["resets_at"] == "2026-11-21T00:00:00Z"
+    assert after["resets_at"] == "2026-11-20T23:00:00Z"
