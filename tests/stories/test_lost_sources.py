@@ -6,6 +6,7 @@ or not to be listed; the files of targets, limits and instruments; a folder of d
 named and never existed; another working directory.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -338,6 +339,13 @@ NEAR = (
     "trades-2026-11-20.jsonl",
     "2026-11-20.log",
     "2026-11-31.jsonl",
+    "2026-11-2.jsonl",
+    "20-11-2026.jsonl",
+    "2026-11-20 (1).jsonl",
+    "trades.jsonl",
+    ".jsonl.1",
+    "bot/2026-11-20.jsonl",
+    "bot/a/trades.ndjson",
 )
 
 
@@ -346,22 +354,28 @@ NEAR = (
 def test_a_file_that_is_named_nearly_like_a_log_is_said(
     place: Place, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kind: what is not read is passed over in silence."""
+    """Kind: what is not read is passed over in silence.
+
+    Places: other spellings of date and ending, dates day first and without zeros, no date, packed and rotated copies, files
+    in subfolders, which are one doubt together.
+    """
     place.log(YESTERDAY, trade("0", "-50", days=1))
     api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
-    path = f"/api/performance/daily?account=A&date={TODAY}"
+    day = "2026-11-02" if name == "2026-11-2.jsonl" else TODAY
+    path = f"/api/performance/daily?account=A&date={day}"
     assert codes(api.get(path)) == []
     place.write(f"logs/{name}", json.dumps(trade("1", "-400")) + "\n")
-    whole_time = name == "2026-11-31.jsonl"
+    whole_time = name in ("2026-11-31.jsonl", "trades.jsonl", ".jsonl.1", "bot/a/trades.ndjson")
     assert codes(api.get(path)) == ["unread_file"]
     assert codes(api.get("/api/performance/daily?account=A&date=2026-11-10")) == ["unread_file"] * whole_time
     assert json.loads(api.ask("GET", "/readyz").text)["checks"]["sources"]["detail"] == "unread_file"
     shell(place, monkeypatch)
-    assert main(["check", "--start", TODAY]) == 75
+    assert main(["check", "--start", day]) == 75
     assert f"{name} is not read: a log is named YYYY-MM-DD.jsonl" in capsys.readouterr().out
     assert main(["sources"]) == 0
     assert name in capsys.readouterr().out
-    assert main(["sources", "keep", name, "--by", "kim"]) == 0
+    source = "bot/" if name.startswith("bot/") else name
+    assert main(["sources", "keep", source, "--by", "kim"]) == 0
     assert codes(api.get(path)) == []
     with place.tracker() as tracker:
         assert not tracker.sync().changed
@@ -379,11 +393,19 @@ def test_a_misnamed_log_that_is_renamed_is_read(place: Place) -> None:
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
     "name",
-    ["performance-alerts.jsonl", "notes-2026-11-20.txt", "2026-11-20.jsonl.tmp", ".2026-11-20.jsonl.swp"],
+    [
+        "performance-alerts.jsonl",
+        "notes-2026-11-20.txt",
+        "2026-11-20.jsonl.tmp",
+        ".2026-11-20.jsonl.swp",
+        "ticks.jsonl",
+        "bot/2026-11-20.log",
+        "bot/quotes-2026-11-20.json",
+    ],
 )
 def test_other_files_beside_the_logs_are_no_matter(place: Place, name: str) -> None:
     place.log(TODAY, trade("1", "-400"))
-    place.write(f"logs/{name}", "")
+    place.write(f"logs/{name}", '{"at": 1, "bid": 2}\n')
     assert state(Api(place))[:3] == (-400, False, [])
 
 
@@ -395,7 +417,64 @@ def test_what_a_read_log_was_rotated_to_is_no_second_doubt(place: Place, api: Ap
     path = "/api/performance/daily?account=A&date=2026-11-18"
     assert codes(api.get(path)) == ["unread_file"]
     archiving = Api(place, TEARSHEET_SYNC_EVERY_S="0", TEARSHEET_ARCHIVE_LOGS="yes")
-    assert codes(archiving.get(path)) == []
+    assert codes(archiving.get(path)) == ["unread_file"]
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("archives", ["yes", "no"])
+@pytest.mark.parametrize("left", ["half a line", "lines"])
+def test_a_file_that_leaves_before_it_was_wholly_read_is_never_explained(
+    place: Place, api: Api, archives: str, left: str
+) -> None:
+    """Kind: that some of a file was read explains all of it.
+
+    Places: lines or half a line appended between the last look and the rotation; an archive; a packed copy; the next
+    rotation, which renames it.
+    """
+    text = json.dumps(trade("9", "-500"))
+    with log_file(place).open("a") as file:
+        file.write(text[:100] if left == "half a line" else text + "\n")
+    if left == "half a line":
+        assert "unfinished_line" in state(api)[2]
+    rotated = log_file(place).rename(log_file(place).with_suffix(".jsonl.1"))
+    place.log(TODAY, trade("2", "-200"))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0", TEARSHEET_ARCHIVE_LOGS=archives)
+    with place.tracker(TEARSHEET_ARCHIVE_LOGS=archives) as tracker:
+        tracker.sync()
+        decide(tracker, f"{TODAY}.jsonl", "keep", "kim")
+    assert state(api)[1:3] == (True, ["unread_file"])
+    packed = rotated.with_name(f"{TODAY}.jsonl.2.gz")
+    packed.write_bytes(gzip.compress(rotated.read_bytes()))
+    rotated.unlink()
+    assert state(api)[1:3] == (True, ["unread_file"])
+
+
+@pytest.mark.sqlite
+def test_what_was_wholly_read_is_explained_by_whatever_name(place: Place, api: Api) -> None:
+    """Renamed again, packed, moved into a folder of archives: its content was read."""
+    rotate(place)
+    assert "unread_file" not in state(api)[2]
+    first = log_file(place).with_suffix(".jsonl.1")
+    second = first.rename(first.with_suffix(".2"))
+    assert "unread_file" not in state(api)[2]
+    (place.folder / "logs/archive").mkdir()
+    (place.folder / f"logs/archive/{TODAY}.jsonl.2.gz").write_bytes(gzip.compress(second.read_bytes()))
+    second.unlink()
+    shutil.copy(log_file(place, YESTERDAY), place.folder / "logs/archive")
+    assert "unread_file" not in state(api)[2]
+
+
+@pytest.mark.sqlite
+def test_half_a_line_that_is_gone_is_a_doubt(place: Place) -> None:
+    """The file is truncated before its only line was whole, and written on."""
+    log = place.log(TODAY)
+    log.write_text(json.dumps(trade("1", "-400"))[:300])
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    assert codes(api.get(f"/api/performance/daily?date={TODAY}")) == ["unfinished_line"]
+    log.write_text("")
+    assert codes(api.get(f"/api/performance/daily?date={TODAY}")) == ["records_vanished"]
+    place.log(TODAY, trade("2", "-10"), mode="a")
+    assert state(api)[:3] == (-10, True, ["records_vanished"])
 
 
 @pytest.mark.sqlite

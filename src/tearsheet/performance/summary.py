@@ -26,7 +26,7 @@ PARTIAL_CODES = {
     "mixed_log": "a log has executions and closed trades; both stay booked until somebody decides how it is read",
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
     "refused_statement": "a file in a watched folder of statements cannot be read",
-    "unread_file": "a file in the log folder is named nearly like a log, and is not read",
+    "unread_file": "a file in the log folder may hold a log, and is not read for its name",
     "mixed_modes": "paper and live trades are combined; filter with --mode",
     "other_currencies": "amounts in other currencies are excluded; choose a currency with --currency",
     "overlapping_sources": "an account has trade-log entries and imported fills of one symbol; they may be duplicates",

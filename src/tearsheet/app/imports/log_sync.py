@@ -23,9 +23,9 @@ from tearsheet.sources.trade_logs.log_folder import (
     LogReadPosition,
     is_appended,
     log_files,
+    other_files,
     read_new,
     signature,
-    unread_files,
 )
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SourceFile
@@ -197,8 +197,8 @@ def sync_logs(
         lost = LostLogs(ledger, rules.calendar, now, archives=archives, is_named=is_named)
         if lost.update(trouble, known.values(), {file.name for file in files}):
             transaction.changed = True
-        unread = unread_files(folder) if trouble is None else []
-        if update_unread(DoubtTable(ledger.queries), unread, known, now, archives=archives):
+        others = other_files(folder) if trouble is None else []
+        if trouble is None and update_unread(DoubtTable(ledger.queries), folder, others, known, now):
             transaction.changed = True
         if instruments is not None and update_instruments(ledger.queries, instruments, rules.calendar, now):
             transaction.changed = True
@@ -275,7 +275,12 @@ def _read(
         transaction.changed = True
     transaction.close_log(source_id, state, _stored_position(so_far), facts, rejected)
     if source is not None:
-        report.vanished += transaction.keep_vanished(source, before, lost_lines=so_far.lines < source.lines)
+        report.vanished += transaction.keep_vanished(
+            source,
+            before,
+            lost_lines=so_far.lines < source.lines,
+            lost_half_line=not source.complete and 0 <= state.size < source.size,
+        )
 
 
 def _unreadable(file: LogFile, error: OSError) -> Rejection:

@@ -54,9 +54,12 @@ class LostLogs:
         return self._doubts.replace(before, wanted)
 
     def _has_left(self, file: SourceFile) -> bool:
-        """Return whether a file of a finished day was archived, where that is said to be normal."""
+        """Return whether a file of a finished day was archived, where that is said to be normal.
+
+        One that was not read to its end has not.
+        """
         today = self._calendar.trading_day_of(self._now)
-        return self._archives and bool(file.complete) and file.size >= 0 and _day(file) < today
+        return self._archives and bool(file.complete) and file.size == file.offset and _day(file) < today
 
     def _file_doubt(self, file: SourceFile) -> DoubtRow:
         day = _day(file)

@@ -1,17 +1,18 @@
-"""Files that are not read: of the log folder, named nearly like a log, and statements that were refused.
+"""Files that are not read: of the log folder, where they may hold a log, and statements that were refused.
 
 Each is a doubt until it is read, moved away or decided on.
 """
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 from tearsheet.app.context import LedgerContext
 from tearsheet.log import log_event
-from tearsheet.sources.trade_logs.log_folder import day_of_rotated, day_of_unread
+from tearsheet.sources.trade_logs.other_files import OtherFile, content_of
 from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.tables.sources import EVERY, LOGGED, DoubtTable
@@ -19,42 +20,67 @@ from tearsheet.trade.session import DAY, EARLIEST, LATEST, to_micros
 
 _log = logging.getLogger("tearsheet")
 UNREAD, REFUSED = "unread_file", "refused_statement"
+#: Key among the sources that may be absent: length and checksum of what was read of a log.
+_CONTENT = "content "
 
 
 def update_unread(
-    table: DoubtTable, names: Iterable[str], known: dict[str, SourceFile], now: datetime, *, archives: bool
+    table: DoubtTable, folder: Path, files: Sequence[OtherFile], known: dict[str, SourceFile], now: datetime
 ) -> bool:
     """Save which files are not read, inside a write transaction; return whether that changed.
 
-    What a log was rotated to is no doubt if that log was read before: what it lost is known. Nor is it where logs are
-    archived. `known` is what was read before this look.
+    A file that holds what was read of a log is no doubt, however often it is renamed; it is one if more of it was never
+    read. `known` is what was read before this look.
     """
-    absences, names = table.absences(), set(names)
+    absences = table.absences()
+    read = {name.removeprefix(_CONTENT) for name in absences if name.startswith(_CONTENT)}
+    unread: dict[str, list[OtherFile]] = defaultdict(list)
+    for file in files:
+        if file.place in absences:
+            continue
+        content = _read_content(folder, file, known, read)
+        if content is None:
+            unread[file.place].append(file)
+        elif content not in read:
+            table.allow_absence(_CONTENT + content, now, "rotation")
+            read.add(content)
     before = [one for one in table.all() if one.code == UNREAD]
-    new = names - absences.keys() - {one.source for one in before}
-    explained = {name for name in new if _is_explained(name, known, archives=archives)}
-    for name in explained:
-        table.allow_absence(name, now, "rotation")
-    if new - explained:
-        log_event(_log, "tearsheet.unread", level=logging.WARNING, files=", ".join(sorted(new - explained)))
-    wanted = [one for one in before if one.source in names and not (archives and day_of_rotated(one.source))]
-    return table.replace(before, [*wanted, *(_doubt(name, now) for name in sorted(new - explained))])
+    new = unread.keys() - {one.source for one in before}
+    if new:
+        log_event(_log, "tearsheet.unread", level=logging.WARNING, files=", ".join(sorted(new)))
+    return table.replace(before, [_doubt(place, found, now) for place, found in sorted(unread.items())])
 
 
-def _is_explained(name: str, known: dict[str, SourceFile], *, archives: bool) -> bool:
-    day = day_of_rotated(name)
+def _read_content(folder: Path, file: OtherFile, known: dict[str, SourceFile], read: set[str]) -> str | None:
+    """Return length and checksum of a file that holds what was read of a log, no more and no less; else None."""
+    day = file.day_of_log
     source = None if day is None else known.get(f"{day}.jsonl")
-    return day is not None and (archives or (source is not None and source.offset > 0))
+    if day is None or (source is None and not read):
+        return None
+    most = max((int(one.partition("-")[0]) for one in read), default=0)
+    content = content_of(folder, file, max(most, source.offset if source else 0))
+    if content is None:
+        return None
+    name = f"{content[0]}-{content[1]:08x}"
+    is_same = source is not None and source.offset > 0 and content == (source.offset, source.checksum)
+    return name if is_same or name in read else None
 
 
-def _doubt(name: str, now: datetime) -> DoubtRow:
-    day = day_of_unread(name)
-    since, until = (EARLIEST, LATEST) if day is None else (_midnight(day) - DAY, _midnight(day) + 2 * DAY)
+def _doubt(place: str, files: list[OtherFile], now: datetime) -> DoubtRow:
+    spans = [file.days for file in files]
+    known = [span for span in spans if span is not None]
+    since, until = EARLIEST, LATEST
+    if len(known) == len(spans):
+        since = _midnight(min(first for first, _ in known)) - DAY
+        until = _midnight(max(last for _, last in known)) + 2 * DAY
+    what = f"{place} is"
+    if place.endswith("/"):
+        what = f"{files[0].name} is" if len(files) == 1 else f"{place} has {len(files):,} files that are"
     return DoubtRow(
-        source=name,
+        source=place,
         account=LOGGED,
         code=UNREAD,
-        detail=f"{name} is not read: a log is named YYYY-MM-DD.jsonl",
+        detail=f"{what} not read: a log is named YYYY-MM-DD.jsonl and lies in the log folder itself",
         since_us=to_micros(since),
         until_us=to_micros(until),
         found_us=to_micros(now),

@@ -4,9 +4,9 @@ Reading continues at the saved offset if the bytes before it are unchanged; othe
 """
 
 import os
-import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -15,18 +15,11 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from tearsheet.errors import InputError
+from tearsheet.sources.trade_logs.other_files import OtherFile, files_below, may_be_log
 from tearsheet.sources.trade_logs.trade_log import LogChunk, read_chunk
 
 _SUFFIX = ".jsonl"
 _NAME_LENGTH = len("2026-01-31.jsonl")
-#: Names that a log is given by mistake or by a rotation: another spelling of the date or the ending, a part before
-#: or behind it, a packed copy. Unfinished copies are none.
-_NEAR = re.compile(
-    r"(?P<before>[^.].*?)??(?<!\d)(?P<day>\d{4}[-_.]?\d\d[-_.]?\d\d)(?!\d).*"
-    r"\.(?:jsonl?|ndjson|log)(?:\W.*)?(?<!\.tmp)(?<!\.part)(?<!\.swp)(?<!\.lock)(?<!~)",
-    re.IGNORECASE,
-)
-_ROTATED = re.compile(r"(\d{4}-\d\d-\d\d)\.jsonl\W.+")
 _CHUNK = 8 << 20
 _TAIL = 4096
 
@@ -61,15 +54,15 @@ def signature(folder: Path) -> tuple[int, str]:
     It calls stat once per file and creates no objects, because every query begins with it. A missing
     folder has no logs. Raises InputError if the folder cannot be listed.
     """
-    states, unread = [], []
+    states, others = [], []
     for name, info in _list_files(folder):
-        if info is None:
-            unread.append(name)
+        if isinstance(info, OtherFile):
+            others.append(f"{name} {info.size} {info.mtime_ns}")
         else:
             states.append(f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}")
     states.sort()
     number = len(states)
-    states += sorted(unread)
+    states += sorted(others)
     return number, blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
 
 
@@ -78,43 +71,19 @@ def log_files(folder: Path) -> list[LogFile]:
     files = [
         LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino)
         for name, info in _list_files(folder)
-        if info is not None
+        if not isinstance(info, OtherFile)
     ]
     return sorted(files, key=lambda file: file.name)
 
 
-def unread_files(folder: Path) -> list[str]:
-    """Return the names in a folder that are nearly those of a log; such files are not read."""
-    return sorted(name for name, info in _list_files(folder) if info is None)
+def other_files(folder: Path) -> list[OtherFile]:
+    """Return the files of a folder and its subfolders that are no logs by their names, and may hold one."""
+    found = (info for _, info in _list_files(folder) if isinstance(info, OtherFile))
+    return sorted(found, key=lambda file: file.name)
 
 
-def _is_near(name: str) -> bool:
-    """Return whether a file is named like a log by mistake; the dated `.log` of an application is none."""
-    found = _NEAR.fullmatch(name)
-    return found is not None and not (found["before"] and ".log" in name[found.end("day") :].lower())
-
-
-def day_of_unread(name: str) -> date | None:
-    """Return the day in the name of a file that is not read, None if it is no date."""
-    found = _NEAR.fullmatch(name)
-    return None if found is None else _date(re.sub(r"\D", "", found["day"]))
-
-
-def day_of_rotated(name: str) -> date | None:
-    """Return the day of the log that a file was rotated from, by its name; None for any other name."""
-    found = _ROTATED.fullmatch(name)
-    return None if found is None else _date(found[1])
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | None]]:
-    """Yield the log files with their state, and without one the files that are named nearly like one."""
+def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | OtherFile]]:
+    """Yield the log files with their state, and the other files that may hold logs."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -124,8 +93,14 @@ def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | None]]:
                         yield name, entry.stat()
                     except FileNotFoundError:
                         continue  # deleted since the folder was listed
-                elif _is_near(name) and entry.is_file():
-                    yield name, None
+                elif not entry.is_dir():
+                    with suppress(OSError):
+                        info = entry.stat()
+                        if may_be_log(folder, name, info):
+                            yield name, OtherFile(name, info.st_size, info.st_mtime_ns)
+                elif not name.startswith("."):
+                    for file in files_below(folder, name):
+                        yield file.name, file
     except FileNotFoundError:
         return
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec import Struct, json
@@ -28,7 +28,7 @@ from tearsheet.trade.fee_schedule import FeeSchedule
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.rate import Rate
-from tearsheet.trade.session import TradingCalendar, to_micros
+from tearsheet.trade.session import DAY, TradingCalendar, to_micros
 
 #: The layout of imports of exchange rates.
 RATES_LAYOUT = "rates"
@@ -120,13 +120,21 @@ class LedgerTransaction:
         self.changed = True
         return before
 
-    def keep_vanished(self, source: SourceFile, before: list[StoredRecord], *, lost_lines: bool) -> int:
+    def keep_vanished(
+        self, source: SourceFile, before: list[StoredRecord], *, lost_lines: bool, lost_half_line: bool
+    ) -> int:
         """Keep the records that a rewritten file no longer has, and give up those that it has again.
 
-        Lines that were rejected may be among those that it lost. Returns how many records are newly kept.
+        Lines that were rejected may be among those that it lost, and one that was not whole yet may be a record.
+        Returns how many records are newly kept.
         """
         if lost_lines and source.id in self._rejected_spans:
-            self._vanished.note_rejections(source, *self._rejected_spans[source.id])
+            what = "lines that could not be read, and of which some are gone"
+            self._vanished.note_unread(source, what, *self._rejected_spans[source.id])
+        elif lost_half_line and source.day is not None:
+            midnight = datetime.fromisoformat(source.day).replace(tzinfo=UTC)
+            span = (to_micros(midnight - DAY), to_micros(midnight + 2 * DAY))
+            self._vanished.note_unread(source, "a line that was not whole yet is gone", *span)
         if self._vanished.restore(source):
             self.changed = True
         vanished = self._vanished.since(before, source.id) if before else []

@@ -58,13 +58,13 @@ class VanishedRecords:
                 self._queries.execute("remove_source", (kept_in,))
         return restored
 
-    def note_rejections(self, source: SourceFile, since_us: int, until_us: int) -> None:
-        """Save that lines of a file which could not be read may have vanished from it."""
+    def note_unread(self, source: SourceFile, what: str, since_us: int, until_us: int) -> None:
+        """Save that lines of a file which were not read may have vanished from it."""
         doubt = DoubtRow(
             source=source.name,
             account=EVERY,
             code=VANISHED,
-            detail=f"lines of {source.name} that could not be read, and of which some are gone",
+            detail=f"{source.name}: {what}",
             since_us=since_us,
             until_us=until_us,
             found_us=self._now_us,
