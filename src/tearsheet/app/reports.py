@@ -74,6 +74,7 @@ class ImportReport(Struct, kw_only=True):
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
     names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
     the instruments it changed that executions tell, too; those count. `assumed` is what neither file nor user state.
+    `lane` says how a large file was read: by columns, and how many of its lines one by one; empty for others.
     `nothing` is empty: a file without a readable row is refused. `tie_out` is None for a file that states
     nothing beside its fills.
     """
@@ -96,6 +97,7 @@ class ImportReport(Struct, kw_only=True):
     revision: int = 0
     events: int = 0
     tie_out: TieOut | None = None
+    lane: str = ""
 
     def __post_init__(self) -> None:
         # stored reports of an older version lack the new names

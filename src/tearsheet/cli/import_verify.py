@@ -100,6 +100,8 @@ def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
         f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, {events}"
         f"{report.rejected:,} rejected, {saved_as}"
     )
+    if report.lane:
+        click.echo(f"  read by {report.lane}")
     for rule, number in report.skipped.items():
         click.echo(f"  changes nothing: {number:,} {rule}")
     for assumption in report.assumed:

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from tearsheet.columns.sort_keys import sort_keys
 from tearsheet.errors import UsageError
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import to_plain_string
@@ -43,6 +46,45 @@ class FillColumns(NamedTuple):
     def fills(self) -> list[Fill]:
         """Return the fills."""
         return [_fill(*row) for row in zip(*self, strict=True)]
+
+
+class StatedFills(NamedTuple):
+    """Fills as a file states them, with the line and the ids of each; the order is that of the file."""
+
+    lines: Sequence[int]
+    fill_ids: Sequence[str | None]
+    order_ids: Sequence[str | None]
+    columns: FillColumns
+
+    @classmethod
+    def of(cls, columns: Iterable[Sequence[Any]]) -> "StatedFills":
+        """Return the fills of lines, ids, ids of orders, and the columns of fills."""
+        lines, fill_ids, order_ids, *rest = columns
+        return cls(lines, fill_ids, order_ids, FillColumns(*rest))
+
+    @classmethod
+    def joined(cls, parts: Sequence["StatedFills"]) -> "StatedFills":
+        """Return the fills of parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*(part.flat() for part in parts), strict=True)
+        return cls.of([list(chain.from_iterable(column)) for column in columns] or _empty())
+
+    def flat(self) -> tuple[Sequence[Any], ...]:
+        """Return lines, ids, ids of orders, and the columns of fills."""
+        return (self.lines, self.fill_ids, self.order_ids, *self.columns)
+
+    def part(self, start: int, end: int) -> "StatedFills":
+        """Return the fills from one place to another."""
+        if (start, end) == (0, len(self.lines)):
+            return self
+        return self.of([column[start:end] for column in self.flat()])
+
+    def numbered(self) -> list[tuple[int, Fill]]:
+        """Return the fills with their lines."""
+        fills = zip(self.columns.fills(), self.fill_ids, self.order_ids, strict=True)
+        whole = (replace(fill, fill_id=fill_id, order_id=order_id) for fill, fill_id, order_id in fills)
+        return list(zip(self.lines, whole, strict=True))
 
 
 #: Time, account, line of a log, symbol, rank and key: the order in which fills are folded.
@@ -115,6 +157,9 @@ class PositionColumns(NamedTuple):
     mode: list[str | None]
     held_us: list[int | None]
     position_side: list[str | None]
+    net_order: list[int]
+    quantity_order: list[int]
+    r_order: list[int | None]
 
 
 class SessionTally(NamedTuple):
@@ -133,6 +178,10 @@ class FoldOutput(NamedTuple):
     bookings: BookedColumns
     positions: PositionColumns
     tallies: list[SessionTally]
+
+
+def _empty() -> list[list[Any]]:
+    return [[] for _ in range(len(FillColumns._fields) + 3)]
 
 
 def booked_columns(bookings: Sequence[Booking]) -> BookedColumns:
@@ -233,12 +282,13 @@ def _position_row(p: Position) -> tuple[object, ...]:
         *(to_micros(p.last_at), p.last_rank, p.last_key, *map(to_plain_string, sums), p.fills, p.strategy),
         *(_text(p.stop_loss), _text(p.target), _text(p.planned_risk_reward), p.mode),
         *(None if closed is None or opened is None else closed - opened, p.position_side),
+        *sort_keys(p),
     )
 
 
 def _position(*row: Any) -> Position:
     id_, account, symbol, currency, multiplier, side, opened, closed, last, rank, key, *rest = row
-    sums, (fills, strategy, stop_loss, target, planned, mode, held, position_side) = rest[:8], rest[8:]
+    sums, (fills, strategy, stop_loss, target, planned, mode, held, position_side, *_) = rest[:8], rest[8:]
     stop_loss, target, planned = (
         None if text is None else Decimal(text) for text in (stop_loss, target, planned)
     )

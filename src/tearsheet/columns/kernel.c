@@ -14,7 +14,7 @@ typedef unsigned __int128 u128;
 #endif
 
 /* `native.py` states the same numbers: they are the format of the rows between the two. */
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 enum { QUANTITY, PRICE, FEE, MULTIPLIER, STOP, TARGET, AMOUNTS };
 /* Decimals of one account's numbers: of quantities, prices, fees, multipliers and money. */
 enum { S_QUANTITY, S_PRICE, S_FEE, S_MULTIPLIER, S_MONEY, SCALES };
@@ -660,4 +660,69 @@ API void hex(i64 count, const i64 *rows, i64 cells, i64 cell, char *text) {
         for (int k = 0; k < 16; k++) text[k] = "0123456789abcdef"[id >> (60 - 4 * k) & 15];
         text[16] = 0;
     }
+}
+
+/* The keys by which the ledger sorts the number at a cell of every row, less that at another cell unless this is below 0:
+   the place of its first digit and its first 16 digits, as `sortable` defines. Its decimals are as in `format`. */
+API void sort_keys(i64 count, const i64 *rows, i64 cells, i64 cell, i64 less, const i64 *scales, i64 which, i64 *keys) {
+    for (i64 i = 0; i < count; i++) {
+        const i64 *row = rows + i * cells;
+        i128 value = get(row + cell) - (less < 0 ? 0 : get(row + less));
+        u128 rest = size(value);
+        i64 scale = 0, length = 0;
+        for (int k = 0; k < SCALES; k++) if (which >> k & 1) scale += scales[row[0] * SCALES + k];
+        for (u128 left = rest; left; left /= 10) length++;
+        if (length > 16) rest /= (u128)power(length - 16); else rest *= (u128)power(16 - length);
+        i64 key = (length - 1 - scale + 400) * 10000000000000000LL + (i64)rest;
+        keys[i] = !length ? 0 : value < 0 ? -key : key;
+    }
+}
+
+static i64 digits_of(const char **at, i64 count) { /* -1 where these are not so many digits */
+    i64 value = 0;
+    for (const char *end = *at + count; *at < end; (*at)++) {
+        if (**at < '0' || **at > '9') return -1;
+        value = value * 10 + (**at - '0');
+    }
+    return value;
+}
+
+static int take(const char **at, char what) { return **at == what ? (*at)++, 1 : 0; }
+
+/* Microseconds since 1970 of texts like 2026-01-09T14:32:15.123456+01:00 of the years 1971 to 2098; a time without an
+   offset is in UTC, if `is_utc`. Returns how many are others, whose value is the least of 64 bits. Each text ends in a
+   zero, which no field accepts, so that none is read beyond its end. */
+API i64 times(i64 count, const int32_t *ends, const char *text, i64 is_utc, i64 *micros) {
+    static const int DAYS[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    i64 odd = 0;
+    for (i64 i = 0; i < count; i++) {
+        const char *at = text + ends[i], *end = text + ends[i + 1] - 1;
+        i64 year, month, day, hour, minute, second, fraction = 0, offset = 0;
+        micros[i] = INT64_MIN, odd++;
+        if ((year = digits_of(&at, 4)) < 1971 || year > 2098 || !take(&at, '-')) continue;
+        if ((month = digits_of(&at, 2)) < 1 || month > 12 || !take(&at, '-')) continue;
+        int is_leap = !(year % 4) && (year % 100 || !(year % 400));
+        if ((day = digits_of(&at, 2)) < 1 || day > DAYS[month - 1] + (month == 2 && is_leap)) continue;
+        if (!take(&at, 'T') && !take(&at, ' ')) continue;
+        if ((hour = digits_of(&at, 2)) < 0 || hour > 23 || !take(&at, ':')) continue;
+        if ((minute = digits_of(&at, 2)) < 0 || minute > 59 || !take(&at, ':')) continue;
+        if ((second = digits_of(&at, 2)) < 0 || second > 59) continue;
+        if (take(&at, '.')) {
+            const char *first = at;
+            for (i64 unit = 100000; unit && *at >= '0' && *at <= '9'; unit /= 10) fraction += unit * (*at++ - '0');
+            if (at == first) continue;
+        }
+        if (*at == '+' || *at == '-') {
+            int is_west = *at++ == '-';
+            i64 hours, minutes;
+            if ((hours = digits_of(&at, 2)) < 0 || hours > 23 || !take(&at, ':')) continue;
+            if ((minutes = digits_of(&at, 2)) < 0 || minutes > 59) continue;
+            offset = (hours * 60 + minutes) * (is_west ? -60 : 60);
+        } else if (!take(&at, 'Z') && !is_utc) continue;
+        if (at != end) continue;
+        i64 march = (month + 9) % 12, years = year - (month < 3); /* days since the first of March of the year 0 */
+        i64 days = 365 * years + years / 4 - years / 100 + years / 400 + (march * 306 + 5) / 10 + day - 1 - 719468;
+        micros[i] = ((days * 24 + hour) * 60 + minute) * 60000000 + (second - offset) * 1000000 + fraction, odd--;
+    }
+    return odd;
 }

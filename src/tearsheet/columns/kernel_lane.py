@@ -21,6 +21,7 @@ from tearsheet.columns.fill_columns import (
     out_of_order,
     positions_from_columns,
 )
+from tearsheet.columns.sort_keys import sort_keys
 from tearsheet.performance.tally import ALL_ACCOUNTS, Curve, Streaks, Tally
 from tearsheet.trade.amount import exact
 from tearsheet.trade.session import from_micros, to_micros
@@ -281,7 +282,7 @@ class KernelLane:
         value = {"which": k.OF_QUANTITY | k.OF_PRICE, "inverse": cell["multiplier"]}
         stops, targets = (rows.texts(cell[name], k.OF_PRICE) for name in ("stop", "target"))
         plans = rows.texts(cell["plan"], flat=_RATIO_SCALE)
-        return PositionColumns(
+        columns = PositionColumns(
             rows.ids(cell["id"]),
             [account for account, _, _ in streams],
             [symbol for _, symbol, _ in streams],
@@ -309,7 +310,13 @@ class KernelLane:
             ["PAPER" if kind & k.IS_PAPER else "LIVE" if kind & k.IS_LIVE else None for kind in kinds],
             [end - at if closed else None for end, at, closed in zip(last, opened, is_closed, strict=True)],
             [side for _, _, side in streams],
+            rows.sort_keys(cell["gross"], k.OF_MONEY, less=cell["fees"]),
+            rows.sort_keys(cell["quantity"], k.OF_QUANTITY),
+            [None] * rows.count,
         )
+        if any(kind & k.HAS_STOP for kind in kinds):
+            columns.r_order[:] = [sort_keys(one)[2] for one in positions_from_columns(columns)]
+        return columns
 
     def _over(self, room: "_Room") -> list[SessionTally]:
         """Return the tallies of the sessions that are over, with the falls of this batch and those before."""

@@ -14,13 +14,15 @@ from msgspec import Struct
 
 from tearsheet.columns.build import library_name
 
-VERSION: Final = 1
+VERSION: Final = 2
 LIBRARY = Path(__file__).with_name(library_name())
 
 IS_BUY, CLOSES, IS_PAPER, IS_LIVE, HAS_STOP, HAS_TARGET, HAS_PLAN = 1, 2, 4, 8, 16, 64, 32
 #: Bits of the decimals of an account: of quantities, prices, fees, multipliers and money.
 OF_QUANTITY, OF_PRICE, OF_FEE, OF_MULTIPLIER, OF_MONEY = 1, 2, 4, 8, 16
 SCALES, AMOUNTS, BOUNDS, MOST_WAITING = 5, 6, 5, 256
+#: What `times` gives for a text that it does not read.
+NO_TIME: Final = -(2**63)
 
 
 def _cells(names: str) -> tuple[dict[str, int], int]:
@@ -115,7 +117,7 @@ def library() -> ctypes.CDLL | None:
             return None
     except (OSError, AttributeError):
         return None
-    for name in ("split", "disorder", "fit", "fold", "finish", "format"):
+    for name in ("split", "disorder", "fit", "fold", "finish", "format", "times"):
         getattr(found, name).restype = ctypes.c_int64
     return found
 
@@ -173,6 +175,19 @@ def text_column(texts: Sequence[str | None]) -> TextColumn | None:
     return TextColumn(ends, data, 1) if count == len(texts) else None
 
 
+def times(texts: Sequence[str], *, is_utc: bool) -> "array[int] | None":
+    """Return the microseconds of times in ISO 8601, `NO_TIME` for texts that are written otherwise.
+
+    A time without an offset is one in UTC if `is_utc`, else written otherwise. None if a text has a zero in it.
+    """
+    column, micros = text_column(texts), array("q", bytes(8 * len(texts)))
+    if column is None:
+        return None
+    numbers = ctypes.c_int64(len(texts)), pointer(column.ends), pointer(column.data)
+    kernel().times(*numbers, ctypes.c_int64(is_utc), pointer(micros))
+    return micros
+
+
 def parse(columns: Sequence[TextColumn], count: int) -> tuple[bytearray, bytearray]:
     """Return the numbers of text columns, one column after the other, and their decimals."""
     values, digits = bytearray(16 * count * len(columns)), bytearray(count * len(columns))
@@ -217,6 +232,14 @@ class Rows(Struct):
         )
         end = kernel().format(*map(ctypes.c_int64, numbers), pointer(room))
         return room[: end - 1].decode().split("\0")
+
+    def sort_keys(self, cell: int, which: int, *, less: int = -1) -> list[int]:
+        """Return the keys by which the ledger sorts the numbers at a place, less those at another place."""
+        keys = array("q", bytes(8 * self.count))
+        places = map(ctypes.c_int64, (self.cells, cell, less))
+        of_rows = ctypes.c_int64(self.count), pointer(self.data)
+        kernel().sort_keys(*of_rows, *places, pointer(self.scales), ctypes.c_int64(which), pointer(keys))
+        return keys.tolist()
 
     def ids(self, cell: int) -> list[str]:
         """Return the ids at a place, as `position_id` makes them."""

@@ -54,7 +54,7 @@ TAMPERING = {
     "a booking's gross": "UPDATE booking SET gross = '999.5' WHERE closes = 1",
     "a booking is gone": "DELETE FROM booking WHERE closes = 1",
     "a booking more": "INSERT INTO booking SELECT 'made up', account, symbol, currency, time_us, rank, 'x:0', part, quantity, "
-    "price, gross, fees, closes, carry, event FROM booking WHERE time_us = (SELECT max(time_us) FROM booking)",
+    "price, gross, fees, closes, carry, event, cash FROM booking WHERE time_us = (SELECT max(time_us) FROM booking)",
     "a sort key of a position": "UPDATE position SET net_order = net_order + 1 WHERE closed_us IS NOT NULL",
     "an open position": "UPDATE position SET open_quantity = '77' WHERE closed_us IS NULL",
     "a position is gone": "DELETE FROM position WHERE closed_us IS NULL",

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from tearsheet.app.analysis.charts import Charts, Selection, TradePage
 from tearsheet.app.analysis.lists import PositionView
 from tearsheet.app.analysis.notes import TradeNotes
+from tearsheet.columns.sort_keys import sortable
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import SORTS, TradeFilter
-from tearsheet.store.tables.rows import sortable
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.amount import is_valid_amount
 from tearsheet.trade.note import validate_note

@@ -47,6 +47,9 @@ def _short_batches() -> Iterator[None]:
 def bulk(least: int) -> Iterator[None]:
     """Take any file for a large one."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tearsheet.sources.statements.statement.LEAST_BYTES", 1)
+        patch.setattr("tearsheet.sources.statements.plain_columns.MOST_ROWS", 3)
+        patch.setattr("tearsheet.store.write.append_booking.FOLD_BATCH", 2)
         patch.setattr("tearsheet.store.write.transaction._BULK_BYTES", 1)
         patch.setattr("tearsheet.store.write.imported_fills._LEAST_ROWS", least)
         patch.setattr("tearsheet.store.write.append_booking._MAX_WAITING", 2)

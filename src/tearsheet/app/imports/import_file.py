@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -151,10 +151,7 @@ class FileImport:
         if self.statement is None:
             counts, lines, held = _import_records(transaction, report.id, self._job.path, report)
         else:
-            rows = _numbered_rows(self.statement, self._unmatched_closes, report.file, self._now)
-            counts, lines = _import_fills(
-                transaction, report.id, self.statement, rows, report, job.on_progress
-            )
+            counts, lines = self._import_fills(transaction, self.statement)
             report.skipped = counts.skipped = self.statement.skipped
         if counts.new and not job.other_trades:
             self._check_shift(report.id)
@@ -173,6 +170,44 @@ class FileImport:
         report.executed_legs = transaction.executed_legs
         report.set_unmatched_closes(self._unmatched_closes.results(self._ledger.queries.holding_before))
         return report
+
+    def _import_fills(self, transaction: LedgerTransaction, statement: Statement) -> tuple[ImportCounts, int]:
+        """Store the rows of a file: by columns as far as it is plain, the rest one by one."""
+        counts, lines, report = ImportCounts(), 0, self._report
+        name = report.file.rpartition("/")[2]
+        columns = statement.columns(self._now)
+        if columns is None:
+            rows = self._numbered(statement, statement.rows())
+        else:
+            for chunk in columns.chunks():
+                lines = chunk.last_line
+                fills, refused = chunk.fills, [row for _, row in chunk.rejections]
+                self._unmatched_closes.add_unknown(
+                    zip(fills.columns.account, fills.columns.symbol, strict=True)
+                )
+                report.rejections += [replace(row, file=name) for row in refused]
+                report.rejections += transaction.add_fill_columns(report.id, name, fills, counts)
+                self._job.on_progress(columns.bytes_read, statement.total_bytes, name)
+            report.lane = columns.summary
+            left = columns.left()
+            fills_left = (row for _, row in left if isinstance(row, Fill))
+            self._unmatched_closes.add_unknown((row.account, row.symbol) for row in fills_left)
+            rest = statement.rows_after(columns.rest_after) if columns.rest_after is not None else ()
+            rows = chain(left, self._numbered(statement, rest))
+        for rows_chunk in _chunks(rows):
+            numbered = [(line, row) for line, row in rows_chunk if isinstance(row, Fill)]
+            report.rejections += [
+                replace(row, file=name) for _, row in rows_chunk if isinstance(row, Rejection)
+            ]
+            report.rejections += transaction.add_fills(report.id, name, numbered, counts)
+            lines = rows_chunk[-1][0]
+            self._job.on_progress(statement.bytes_read, statement.total_bytes, name)
+        return counts, lines
+
+    def _numbered(
+        self, statement: Statement, rows: Iterable[Fill | Rejection]
+    ) -> Iterator[tuple[int, Fill | Rejection]]:
+        return _numbered_rows(statement, rows, self._unmatched_closes, self._report.file, self._now)
 
     def _check_shift(self, source_id: int) -> None:
         """Raise FormatError if the trades of the file are in the ledger at instants that differ as time zones do."""
@@ -250,31 +285,16 @@ def _duplicate_report(report: ImportReport, earlier: SourceFile, revision: int) 
     return report
 
 
-def _import_fills(
-    transaction: LedgerTransaction,
-    source_id: int,
-    statement: Statement,
-    rows: Iterator[tuple[int, Fill | Rejection]],
-    report: ImportReport,
-    on_progress: OnProgress,
-) -> tuple[ImportCounts, int]:
-    counts, lines = ImportCounts(), 0
-    name = report.file.rpartition("/")[2]
-    for chunk in _chunks(rows):
-        fills = [(line, row) for line, row in chunk if isinstance(row, Fill)]
-        report.rejections += [replace(row, file=name) for _, row in chunk if isinstance(row, Rejection)]
-        report.rejections += transaction.add_fills(source_id, name, fills, counts)
-        lines = chunk[-1][0]
-        on_progress(statement.bytes_read, statement.total_bytes, name)
-    return counts, lines
-
-
 def _numbered_rows(
-    statement: Statement, unmatched: UnmatchedCloseFinder, file: str, now: datetime
+    statement: Statement,
+    rows: Iterable[Fill | Rejection],
+    unmatched: UnmatchedCloseFinder,
+    file: str,
+    now: datetime,
 ) -> Iterator[tuple[int, Fill | Rejection]]:
     """Yield every row with its line number; show fills to the finder, and reject those in the future."""
     has_effect, latest = statement.detected.layout.has_effect, now + CLOCK_TOLERANCE
-    for row in statement.rows():
+    for row in rows:
         line = statement.line
         if not isinstance(row, Fill):
             yield line, row

@@ -87,7 +87,7 @@ def _rebuild_and_compare(
         step("rebuilding the books")
         with rebuilt.writing():
             transaction = LedgerTransaction(rebuilt, rules, now)
-            transaction.rebuild()
+            transaction.rebuild(by_book=True)
             transaction.commit()
         step("comparing")
         with rebuilt.snapshot():

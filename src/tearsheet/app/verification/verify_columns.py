@@ -9,35 +9,22 @@ from itertools import islice
 from typing import Any
 
 from tearsheet.columns.exact_lane import FoldRules
-from tearsheet.columns.fill_columns import (
-    BookedColumns,
-    FillColumns,
-    FoldOutput,
-    PositionColumns,
-    SessionTally,
-    positions_from_columns,
-)
+from tearsheet.columns.fill_columns import BookedColumns, FoldOutput, PositionColumns, SessionTally
 from tearsheet.columns.fold import Fold
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.rows import sort_keys
+from tearsheet.store.tables.queries import FOLD_ORDER
 from tearsheet.store.tables.tallies import decode
 from tearsheet.store.write.transaction import BookingRules
 from tearsheet.trade.amount import to_plain_string
 
-_BATCH = 16_384
-#: The order in which a fold takes fills and gives bookings; ranks from 2^32 on are lines of a trade log.
-_ORDER = "{time}, account, CASE WHEN {rank} >= 4294967296 THEN {rank} ELSE 0 END, symbol, {rank}, {key}"
-_FILL_ORDER = _ORDER.format(time="time_us", rank="rank", key="key")
-_BOOKING_ORDER = _ORDER.format(time="time_us", rank="rank", key="fill_key") + ", part"
-_POSITION_ORDER = _ORDER.format(time="closed_us", rank="last_rank", key="last_key")
+_BOOKING_ORDER = FOLD_ORDER.format(time="time_us", rank="rank", key="fill_key") + ", part"
+_POSITION_ORDER = FOLD_ORDER.format(time="closed_us", rank="last_rank", key="last_key")
 # the names come from the classes here, never from outside
 # ruff: noqa: S608
-_FILLS = f"SELECT {', '.join(FillColumns._fields)} FROM fill ORDER BY {_FILL_ORDER}"
 _BOOKING_NAMES = (*BookedColumns._fields, "carry", "event", "cash")
 _BOOKINGS = f"SELECT {', '.join(_BOOKING_NAMES)} FROM booking ORDER BY {_BOOKING_ORDER}"
-_SORT_KEYS = ("net_order", "quantity_order", "r_order")
-_POSITION_NAMES = (*PositionColumns._fields, *_SORT_KEYS, "logged", "carry", "closed_by")
+_POSITION_NAMES = (*PositionColumns._fields, "logged", "carry", "closed_by")
 _POSITIONS = f"SELECT {', '.join(_POSITION_NAMES)} FROM position"
 _CLOSED = f"{_POSITIONS} WHERE closed_us IS NOT NULL ORDER BY {_POSITION_ORDER}"
 _OPEN = f"{_POSITIONS} WHERE closed_us IS NULL ORDER BY id"
@@ -72,9 +59,8 @@ def books_equal_facts(ledger: Ledger, rules: BookingRules) -> dict[str, int] | N
         return None
     fold = Fold(FoldRules(rules.calendar, rules.breakeven_band, rules.breakeven_breaks_streak))
     comparison = _Comparison(ledger)
-    fills = ledger.connection.stream(_FILLS)
-    while rows := list(islice(fills, _BATCH)):
-        folded = fold.add(FillColumns(*zip(*rows, strict=True)))
+    for columns in ledger.queries.fill_columns():
+        folded = fold.add(columns)
         if not comparison.has_equal(folded):
             return None
     return comparison.counts if comparison.has_equal_end(fold.finish()) else None
@@ -122,12 +108,9 @@ def _booking_columns(booked: BookedColumns) -> list[Column]:
 
 
 def _position_columns(columns: PositionColumns) -> list[Column]:
-    """Return the columns of positions with those by which the ledger sorts them."""
-    keys = list(map(sort_keys, positions_from_columns(columns)))
-    count = len(keys)
+    count = len(columns.id)
     nothing = [None] * count
-    by_key = ([key[n] for key in keys] for n in range(len(_SORT_KEYS)))
-    return [*columns, *by_key, [0] * count, nothing, nothing]
+    return [*columns, [0] * count, nothing, nothing]
 
 
 def _are_equal(names: Sequence[str], made: list[Column], stored: Iterator[tuple[Any, ...]]) -> bool:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import lt
 from typing import Literal, TypeVar
 
 from msgspec import json, structs
 
-from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
+from tearsheet.columns.fill_columns import StatedFills
+from tearsheet.sources.files.duplicates import ExecutionIndex, OccurrenceCounter
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill
 from tearsheet.sources.statements.settlement import (
     AS_WRITTEN,
@@ -34,6 +36,7 @@ from tearsheet.trade.fill import (
     leg_key,
 )
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
+from tearsheet.trade.session import from_micros, to_micros
 
 #: Access to an enum member takes 0.1 µs in Python 3.11.
 _BUY = Side.BUY
@@ -91,13 +94,16 @@ class FillParser:
         self._known: dict[_InstrumentKey, Instrument] = {}
         self._sides = dict(sides)
         self._known_sides: dict[str, Side] = {}
-        self._account = account
+        #: account of rows that state none
+        self.account = account
         self._step = -1 if newest_first else 1
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
         self._occurrences = OccurrenceCounter()
         #: Multipliers that round trips show, by symbol.
         self._lots: dict[str, Decimal] = {}
         self._executions = ExecutionIndex()
+        #: Whether some rows are read as columns, so that contents are compared by texts.
+        self.reads_columns = False
         #: The raw fill parsed last.
         self.last = RawFill()
 
@@ -110,6 +116,44 @@ class FillParser:
         """Return the fill, or None if an earlier row has the same execution."""
         self.last = raw
         return self._parse(raw, line, cells, self._fill)
+
+    def side_of(self, text: str) -> Side:
+        """Return the side that a text names. Raises RowError."""
+        return self._known_sides.get(text) or self._side(text)
+
+    def instrument_of(
+        self, symbol: str, currency: str, asset_class: str, multiplier: Decimal | None, day: date
+    ) -> Instrument:
+        """Return the instrument that the texts of a row name. Raises RowError."""
+        named = (symbol, currency, asset_class, multiplier, day)
+        return self._known.get(named) or self._instrument(*named)
+
+    def note_executions(self, fills: StatedFills, contents: Sequence[int]) -> int:
+        """Note the executions of fills; return how many come before the first that an earlier row has."""
+        ids = [fill_id or "" for fill_id in fills.fill_ids]
+        return self._executions.add_all(fills.columns.account, ids, contents, fills.lines)
+
+    def next_ranks(
+        self, accounts: Sequence[str], symbols: Sequence[str], times_us: Sequence[int]
+    ) -> list[int]:
+        """Return the ranks of the next fills among those of their instrument and instant."""
+        streams = list(zip(accounts, symbols, strict=True))
+        first = dict(zip(reversed(streams), reversed(times_us), strict=True))
+        before = {
+            one: (to_micros(self._ranks[one][0]), self._ranks[one][1]) for one in first if one in self._ranks
+        }
+        rises = all(map(lt, times_us, times_us[1:]))
+        if rises and all(at != first[stream] for stream, (at, _) in before.items()):
+            ranks = [0] * len(streams)
+        else:
+            ranks = []
+            for stream, at in zip(streams, times_us, strict=True):
+                last = before.get(stream)
+                ranks.append(last[1] + self._step if last is not None and last[0] == at else 0)
+                before[stream] = (at, ranks[-1])
+        ended = dict(zip(streams, zip(times_us, ranks, strict=True), strict=True))
+        self._ranks |= {stream: (from_micros(at), rank) for stream, (at, rank) in ended.items()}
+        return ranks
 
     def find_root(self, entry: RawFill, leaving: RawFill, result: Decimal) -> None:
         """Take a symbol that may be a stock or the root of a future for the root whose multiplier its result has."""
@@ -152,7 +196,7 @@ class FillParser:
         """Find the account and the time of a row and make its value; a row without them is rejected."""
         account, at = None, None
         try:
-            account = raw.account.strip() or self._account
+            account = raw.account.strip() or self.account
             if not account:
                 raise RowError("missing_field", "account is empty", "say whose fills with --account")
             at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
@@ -294,7 +338,7 @@ class FillParser:
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
             name = key[2:]
         else:
-            content = hash((symbol, at, side is _BUY, quantity, price, commission))
+            content = self._content(symbol, at, side, (quantity, price, commission))
             if kind is None and self._executions.is_duplicate(account, fill_id, content, line):
                 return None
             key, name = execution_key(fill_id), fill_id
@@ -321,6 +365,12 @@ class FillParser:
             _position_side(raw.position_side) if raw.position_side else None,
         )
         return fill if kind is None else FillRevision(**structs.asdict(fill), kind=kind)
+
+    def _content(self, symbol: str, at: datetime, side: Side, amounts: tuple[Decimal, ...]) -> int:
+        """Return a hash of what an execution is, by texts where some rows are read as columns."""
+        if self.reads_columns:
+            return hash((symbol, to_micros(at), side.value, *map(to_plain_string, amounts)))
+        return hash((symbol, at, side is _BUY, amounts))
 
     def _side(self, text: str) -> Side:
         bare = text.strip() or _required(text, "side")

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
+from tearsheet.columns import native
 from tearsheet.errors import FormatError
+from tearsheet.sources.files.csv_rows import CsvTable
 from tearsheet.sources.guides.catalogue import guide_of
 from tearsheet.sources.layouts.catalogue import all_layouts
 from tearsheet.sources.layouts.layout import JSON_LINES, Effect, Fees, Layout
@@ -21,6 +23,7 @@ from tearsheet.sources.layouts.unmapped_columns import check_unmapped_columns
 from tearsheet.sources.statements.detect import DetectedFile, detect_layout
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.plain_columns import PlainColumns, is_plain
 from tearsheet.sources.statements.row_kinds import choose_levels
 from tearsheet.sources.statements.settlement import DealPrices, Settlement, find_deal_prices, find_lot_sizes
 from tearsheet.sources.statements.table import TableReader
@@ -37,6 +40,8 @@ from tearsheet.sources.text.times import (
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
 
+#: The least size of a file that is read by columns.
+LEAST_BYTES = 1 << 20
 _SAMPLE_NUMBERS, _SAMPLE_TIMES = 5000, 1000
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _CLOCK = re.compile(r"\s*(\d{1,2}):(\d\d)")
@@ -100,6 +105,35 @@ class Statement:
         """Yield fills and rejections in file order; each call starts at the first row."""
         self._parser = self._new_parser()
         return self._reader.read(self._parser)
+
+    def columns(self, now: datetime) -> PlainColumns | None:
+        """Return the rows of a large file in a plain layout by columns, from the first row; None for others.
+
+        `rows_after` goes on where they end.
+        """
+        detected, rules = self.detected, self.parse_rules
+        is_small = self.total_bytes < LEAST_BYTES or not native.is_available()
+        if (
+            is_small
+            or not isinstance(detected.table, CsvTable)
+            or detected.preamble
+            or detected.is_json_lines
+        ):
+            return None
+        layout, header = detected.layout, detected.position.header
+        effects = {layout.effect("", side) for side in Side} if layout.has_effect else {""}
+        if rules.numbers.decimal_mark != "." or effects != {""} or not is_plain(layout, header):
+            return None
+        parser = self._new_parser()
+        if parser.is_newest_first:
+            return None
+        self._parser, parser.reads_columns = parser, True
+        is_utc = rules.zone is not None and rules.zone.key == "UTC"
+        return self._reader.columns(self.path, detected.position, parser, now, is_utc=is_utc)
+
+    def rows_after(self, line: int) -> Iterator[Fill | Rejection]:
+        """Yield fills and rejections below a line, after those above were read by columns."""
+        return self._reader.read(self._parser, line)
 
     def effect(self, fill: Fill) -> Effect:
         """Return whether the fill read last opened or closed, as far as the file states it."""

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 
-from tearsheet.sources.files.csv_rows import describe_span, strip_cells
+from tearsheet.sources.files.csv_rows import CsvPosition, describe_span, strip_cells
 from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.statements.corporate_actions import ShareMove, action_events
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
+from tearsheet.sources.statements.plain_columns import PlainColumns
 from tearsheet.sources.statements.raw_fill import PlainMapper, ProblemMapper, RawEvent, RawFill
 from tearsheet.sources.statements.row_kinds import SkippedRow
 from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowMapper, RuleMapper
@@ -79,15 +82,15 @@ class TableReader:
         for mapper, cells in self._rows():
             yield from mapper.times(cells)
 
-    def read(self, parser: FillParser) -> Iterator[Fill | Rejection]:
-        """Yield the fills and rejections of the file, from its first row."""
+    def read(self, parser: FillParser, after: int = 0) -> Iterator[Fill | Rejection]:
+        """Yield the fills and rejections of the file below a line, by default from its first row."""
         self.skipped.clear()
         self._current_line = 0
         ended: list[PendingExpiration] = []
         moves: list[ShareMove] = []
         halves: dict[str, tuple[RawEvent, int, list[str]]] = {}
         table, parse = self._table, parser.parse
-        for mapper, cells in self._rows():
+        for mapper, cells in self._rows(after):
             row = mapper.read(cells)
             if isinstance(row, RawFill):
                 made = parse(row, table.line, cells)
@@ -226,13 +229,28 @@ class TableReader:
             elif isinstance(row, RoundTripRow):
                 yield from (row.entry, row.exit)
 
-    def _rows(self) -> Iterator[tuple[RowMapper, list[str]]]:
+    def columns(
+        self, path: Path, position: CsvPosition, parser: FillParser, now: datetime, *, is_utc: bool
+    ) -> PlainColumns:
+        """Return the fills of a plain table by columns."""
+        return PlainColumns(
+            path,
+            position,
+            self._layout,
+            parser,
+            is_utc=is_utc,
+            marks=self._header_marks,
+            now=now,
+            account=self._account,
+        )
+
+    def _rows(self, after: int = 0) -> Iterator[tuple[RowMapper, list[str]]]:
         """Yield the mapper and cells of each row of the table; a header in the file gives a new mapper."""
         header, whole, is_inside = self._header, strip_cells(self._header), True
         stated = self._preamble
         mapper = self._mapper(header, stated)
         may_end, marks, titled = self._layout.table_ends == "blank", self._header_marks, self._layout.titles
-        for cells, problem in self._table.rows(self._header_line):
+        for cells, problem in self._table.rows(max(self._header_line, after)):
             if problem is not None:
                 yield ProblemMapper(problem), cells
                 continue

@@ -4,7 +4,7 @@ They are reported, never guessed. The evidence is in the file itself: a column w
 market without short sales. Memory per instrument is a few numbers, regardless of the file's length.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -79,6 +79,10 @@ class UnmatchedCloseFinder:
         if closes:
             way.last_line = line
             way.first_line = way.first_line or line
+
+    def add_unknown(self, streams: Iterable[tuple[str, str]]) -> None:
+        """Add fills without an effect, by account and symbol."""
+        self._unknown.update(streams)
 
     def results(self, held: Callable[[str, str, datetime], Decimal]) -> list[UnmatchedClose]:
         """Return the unmatched closes.

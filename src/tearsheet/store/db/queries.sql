@@ -133,6 +133,10 @@ SELECT * FROM booking WHERE cash IS NOT NULL AND time_us >= ?1 AND time_us < ?2 
 ORDER BY time_us, account, rank, fill_key
 -- name: any_log_stream
 SELECT account FROM log_stream LIMIT 1
+-- name: any_booking
+SELECT position_id FROM booking LIMIT 1
+-- name: any_position
+SELECT id FROM position LIMIT 1
 -- name: any_gap
 SELECT account FROM gap LIMIT 1
 -- name: any_unstated_fee
@@ -457,6 +461,8 @@ WHERE v.account = ? AND v.key = ? AND v.status <> 'fill' AND v.fate = 'stands' O
 SELECT MAX(id) FROM fill WHERE id > ? AND id < ?
 -- name: remove_variants
 DELETE FROM variant WHERE account = ? AND key = ?
+-- name: add_sightings_of_lines
+INSERT INTO sighting (source_id, line, fill_id, rank) SELECT ?, id + ?, id, rank FROM fill WHERE id > ? AND id <= ? ORDER BY id
 -- name: remove_sightings_of_fill
 DELETE FROM sighting WHERE fill_id = ?
 -- name: sightings_of_key

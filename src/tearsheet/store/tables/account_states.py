@@ -4,7 +4,7 @@ A reader that processes an account in order continues after the last booking whi
 unchanged, and starts over when it changes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -75,6 +75,10 @@ class AccountStates:
         for account, at in last.items():
             since, until = self._spans.get(account, (at, at))
             self._spans[account] = min(since, first[account]), max(until, at)
+
+    def on_booked(self, spans: Mapping[str, tuple[int, int]]) -> None:
+        """Record the first and the last instant of stored bookings of accounts that had none before."""
+        self._spans |= {account: (from_micros(a), from_micros(b)) for account, (a, b) in spans.items()}
 
     def _is_restored(self, booking: Booking) -> bool:
         """Return whether an identical booking was removed before, and remove it from the record."""

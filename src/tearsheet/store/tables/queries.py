@@ -9,11 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from heapq import merge
-from itertools import chain, starmap
+from itertools import chain, islice, starmap
 from typing import Any, cast
 
 from msgspec.structs import astuple
 
+from tearsheet.columns.fill_columns import FillColumns
 from tearsheet.performance.summary import Scope
 from tearsheet.store.db.connection import Connection, Values, load_statements
 from tearsheet.store.tables import rows
@@ -25,6 +26,13 @@ from tearsheet.trade.session import from_micros, to_micros
 
 Parameters = Iterable[Any] | Row
 _CHUNK_ROWS = 20_000
+#: Fills that are folded at once.
+FOLD_BATCH = 16_384
+#: The order in which fills are folded; ranks from 2^32 on are lines of a trade log.
+FOLD_ORDER = "{time}, account, CASE WHEN {rank} >= 4294967296 THEN {rank} ELSE 0 END, symbol, {rank}, {key}"
+_FILL_ORDER = FOLD_ORDER.format(time="time_us", rank="rank", key="key")
+# the names come from the classes, never from outside
+_FILLS = f"SELECT {', '.join(FillColumns._fields)} FROM fill ORDER BY {_FILL_ORDER}"  # noqa: S608
 
 
 class Queries:
@@ -49,6 +57,23 @@ class Queries:
     def add_if_new(self, kind: type[RowType], new: Sequence[RowType]) -> bool:
         """Insert rows; return False if one of them exists already, in which case some may be inserted."""
         return self.connection.insert_if_new(insert_statement(kind), list(map(astuple, new)))
+
+    def add_columns(self, kind: type[Row], names: Sequence[str], columns: Iterable[Sequence[Any]]) -> None:
+        """Insert rows given as columns; those without a value, and those that are not named, are NULL."""
+        self.connection.execute_many(*_insert_of_columns(kind, names, columns))
+
+    def add_columns_if_new(
+        self, kind: type[Row], names: Sequence[str], columns: Iterable[Sequence[Any]]
+    ) -> bool:
+        """Insert rows given as columns; return False if one exists already, in which case some may be inserted."""
+        statement, new = _insert_of_columns(kind, names, columns)
+        return self.connection.insert_if_new(statement, list(new))
+
+    def fill_columns(self) -> Iterator[FillColumns]:
+        """Stream all fills as columns, in the order in which they are folded."""
+        fills = self.connection.stream(_FILLS)
+        while batch := list(islice(fills, FOLD_BATCH)):
+            yield FillColumns(*zip(*batch, strict=True))
 
     def rows(self, kind: type[RowType], name: str, parameters: Parameters = ()) -> list[RowType]:
         """Return all rows of a named query that fits into memory."""
@@ -232,10 +257,23 @@ class _OpenRecord(Row, frozen=True, gc=False):
         return open_position_from_record(record, self.key, currency, rank)
 
 
+def _insert_of_columns(
+    kind: type[Row], names: Sequence[str], columns: Iterable[Sequence[Any]]
+) -> tuple[str, Iterable[Values]]:
+    """Return the INSERT of the columns that have a value, and their rows."""
+    filled = [(name, column) for name, column in zip(names, columns, strict=True) if _has_value(column)]
+    statement = insert_statement(kind, tuple(name for name, _ in filled))
+    return statement, zip(*(column for _, column in filled), strict=True)
+
+
+def _has_value(column: Sequence[Any]) -> bool:
+    return not column or column[0] is not None or column.count(None) < len(column)
+
+
 @cache
-def insert_statement(kind: type[Row]) -> str:
-    """Return the INSERT of a row class, with a parameter for each column."""
-    names = kind.__struct_fields__
+def insert_statement(kind: type[Row], only: tuple[str, ...] = ()) -> str:
+    """Return the INSERT of a row class, with a parameter for each column, or for some of them."""
+    names = only or kind.__struct_fields__
     columns = ", ".join(f'"{name}"' for name in names)
     return f"INSERT INTO {kind.TABLE} ({columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
 

@@ -11,9 +11,10 @@ from typing import Any, Literal, TypeVar, cast
 import msgspec
 from msgspec import Struct, json, structs
 
+from tearsheet.columns.sort_keys import sort_keys
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
 from tearsheet.store.tables.query_rows import GapRow, RejectionListRow
-from tearsheet.trade.amount import EXACT, ZERO, exact
+from tearsheet.trade.amount import ZERO, to_plain_string
 from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms, Gap
 from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side, TradeRecord
 from tearsheet.trade.position import Booking, Position
@@ -28,9 +29,6 @@ _BUY = Side.BUY  # Enum.value takes longer than the rest of a row
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 #: The id of a record, and of a fill, is that of its file × 2^32 + its number in the file.
 LINE_BITS = 32
-#: Places of the first digit of an amount, before and after the point, that `sortable` distinguishes.
-_PLACES = 400
-_DIGITS = 10**16
 ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 
 
@@ -49,22 +47,15 @@ def moment(value: int | None) -> datetime | None:
     return None if value is None else from_micros(value)
 
 
-def sortable(value: Decimal) -> int:
-    """Return a 64-bit sort key of an amount: the place of its first digit, then its first 16 digits.
-
-    Amounts that agree in these have the same key.
-    """
-    if not value:
-        return 0
-    place = value.adjusted()
-    digits = int(value.scaleb(15 - place, EXACT))
-    if not -_PLACES <= place <= _PLACES:
-        place = _PLACES if place > 0 else -_PLACES
-    beginning = (place + _PLACES) * _DIGITS
-    return beginning + digits if digits > 0 else digits - beginning
-
-
-_sortable_quantity = lru_cache(1000)(sortable)  # quantities repeat
+def canonical(value: Decimal) -> str:
+    """Return the canonical text of an amount of the books; a fee that nobody stated stays -0."""
+    text = str(value)
+    if "E" in text:
+        return to_plain_string(value)
+    if text[-1] == "0" and "." in text:
+        text = text.rstrip("0").rstrip(".")
+        return "0" if text == "-0" else text
+    return text
 
 
 def position_to_row(p: Position, *, logged: bool) -> PositionRow:
@@ -75,44 +66,34 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         p.account,
         p.symbol,
         p.currency,
-        str(p.multiplier),
+        canonical(p.multiplier),
         "BUY" if p.side is _BUY else "SELL",
         None if p.opened_at is None else to_micros(p.opened_at),
         None if p.closed_at is None else last_us if p.closed_at is p.last_at else to_micros(p.closed_at),
         last_us,
         p.last_rank,
         p.last_key,
-        str(p.quantity),
-        str(p.peak_quantity),
-        str(p.open_quantity),
-        str(p.entry_value),
-        str(p.exit_value),
-        str(p.cost),
-        str(p.gross),
-        str(p.fees),
+        canonical(p.quantity),
+        canonical(p.peak_quantity),
+        canonical(p.open_quantity),
+        canonical(p.entry_value),
+        canonical(p.exit_value),
+        canonical(p.cost),
+        canonical(p.gross),
+        canonical(p.fees),
         p.fills,
         p.strategy,
-        None if p.stop_loss is None else str(p.stop_loss),
-        None if p.target is None else str(p.target),
-        None if p.planned_risk_reward is None else str(p.planned_risk_reward),
+        None if p.stop_loss is None else canonical(p.stop_loss),
+        None if p.target is None else canonical(p.target),
+        None if p.planned_risk_reward is None else canonical(p.planned_risk_reward),
         p.mode,
         None if p.held is None else p.held // _MICROSECOND,
         int(logged),
         *sort_keys(p),
-        str(p.carry) if p.carry else None,
+        canonical(p.carry) if p.carry else None,
         p.position_side,
         p.closed_by,
     )
-
-
-def sort_keys(p: Position) -> tuple[int, int, int | None]:
-    """Return the keys by which lists of positions are sorted: of net, quantity and R."""
-    multiple = None
-    if p.stop_loss is not None:
-        with exact():
-            multiple = p.r_multiple
-    net = EXACT.add(EXACT.subtract(p.gross, p.fees), p.carry)
-    return sortable(net), _sortable_quantity(p.quantity), None if multiple is None else sortable(multiple)
 
 
 def position_from_row(row: PositionRow) -> Position:
@@ -162,12 +143,12 @@ def booking_to_row(b: Booking) -> BookingRow:
         b.rank,
         b.fill_key,
         b.part,
-        str(b.quantity),
-        str(b.price),
-        str(b.gross),
-        str(b.fees),
+        canonical(b.quantity),
+        canonical(b.price),
+        canonical(b.gross),
+        canonical(b.fees),
         int(b.closes),
-        str(b.carry) if b.carry else None,
+        canonical(b.carry) if b.carry else None,
         b.event,
         str(b.cash) if b.cash else None,
     )

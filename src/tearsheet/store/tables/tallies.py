@@ -3,18 +3,34 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tearsheet.performance.tally import ALL_ACCOUNTS, Tally
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import date_from_text, in_booking_order, in_closing_order
+from tearsheet.trade.amount import ZERO, to_plain_string
 from tearsheet.trade.position import Booking, Position
 
-encode = msgspec.json.encode
 decode = msgspec.json.Decoder(Tally).decode
+
+
+def encode(tally: Tally) -> bytes:
+    """Return a tally as it is stored; its amounts are canonical texts, however they were computed."""
+    return msgspec.json.encode(_canonical(tally))
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return Decimal(to_plain_string(value)) if value else ZERO  # the default itself is left out
+    if isinstance(value, tuple):
+        return tuple(map(_canonical, value))
+    if isinstance(value, Struct):
+        return type(value)(*map(_canonical, structs.astuple(value)))
+    return value
 
 
 class TallyRules(Struct, frozen=True):

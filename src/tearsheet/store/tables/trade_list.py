@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 from msgspec import Struct
 
 from tearsheet.bounded_cache import BoundedCache
+from tearsheet.columns.sort_keys import sortable
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Sort, TradeCursor, TradeFilter
@@ -65,7 +66,7 @@ class TradeList:
         self._filter = trade_filter
         self._values: list[Any] = []
         base = self._scope_condition(trades)
-        parts = self._filters(trade_filter, rows.sortable(band), trades.scope.account)
+        parts = self._filters(trade_filter, sortable(band), trades.scope.account)
         self._where = " AND ".join([base, *parts])
 
     def count(self) -> int:

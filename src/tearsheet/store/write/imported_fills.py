@@ -1,12 +1,15 @@
 """Storage of fills from statements and requests: a fill is stored once, however often it is read."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import sub
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tearsheet.columns.fill_columns import FillColumns, StatedFills
 from tearsheet.store.tables.columns import FillRow, SightingRow, VariantRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import FillNameRow
@@ -37,6 +40,7 @@ FillName = tuple[str, str]
 Instant = tuple[str, str, int]
 #: From this many fills on it is faster to insert them and see whether all are new than to query each.
 _LEAST_ROWS = 100
+_FILL_NAMES = ("id", "fill_id", "order_id", *FillColumns._fields)
 
 
 class _ClaimRow(VariantRow, frozen=True, gc=False):
@@ -158,6 +162,42 @@ class FillImporter:
             self._streams.add_new(pending.opened)
         return pending.conflicts
 
+    def add_columns(
+        self, source_id: int, file: str, fills: StatedFills, counts: ImportCounts
+    ) -> list[Rejection]:
+        """Store fills of an import that are given as columns; return rejections as `add` does."""
+        columns, count = fills.columns, len(fills.lines)
+        names = self._superseded
+        if names and not names.isdisjoint(zip(columns.account, columns.key, strict=True)):
+            return self.add(source_id, file, fills.numbered(), counts)
+        last = self._last_id(source_id)
+        ids = range(last + 1, last + count + 1)
+        closes = [mark or None for mark in columns.closes]
+        own = (ids, fills.fill_ids, fills.order_ids, *columns._replace(closes=closes))
+        if not self._queries.add_columns_if_new(FillRow, _FILL_NAMES, own):
+            self._queries.execute("remove_fills_of_source", (last, last + count + 1))
+            return self.add(source_id, file, fills.numbered(), counts)
+        self._counts[source_id] += count
+        in_time = sorted(zip(columns.time_us, columns.account, strict=True))
+        for account, time_us in {account: time_us for time_us, account in in_time}.items():
+            self._note_time((source_id, account), time_us)
+        self._see_lines(source_id, fills.lines, last)
+        counts.new += count
+        counts.extend_time_range(min(columns.time_us))
+        counts.extend_time_range(max(columns.time_us))
+        self._streams.add_columns(fills)
+        return []
+
+    def _see_lines(self, source_id: int, lines: Sequence[int], last: int) -> None:
+        """Record the lines of fills whose ids follow on `last`: neighbours together, which the database copies."""
+        shifts = list(map(sub, lines, range(last + 1, last + len(lines) + 1)))
+        start = 0
+        while start < len(lines):
+            end = bisect_right(shifts, shifts[start], start)
+            run = (source_id, shifts[start], last + start, last + end)
+            self._queries.execute("add_sightings_of_lines", run)
+            start = end
+
     def _add_new(self, source_id: int, chunk: Sequence[tuple[int, Fill]], counts: ImportCounts) -> bool:
         """Insert a chunk of fills if all of them are new, which the insert itself detects."""
         fills = [fill for _, fill in chunk]
@@ -188,8 +228,10 @@ class FillImporter:
             if fill.time > last.get(fill.account, EARLIEST):
                 last[fill.account] = fill.time
         for account, at in last.items():
-            name = (source_id, account)
-            self.latest[name] = max(to_micros(at), self.latest.get(name, 0))
+            self._note_time((source_id, account), to_micros(at))
+
+    def _note_time(self, name: tuple[int, str], time_us: int) -> None:
+        self.latest[name] = max(time_us, self.latest.get(name, 0))
 
     def _has_superseded(self, chunk: Sequence[tuple[int, Fill]]) -> bool:
         names = self._superseded

@@ -10,12 +10,14 @@ from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
+from tearsheet.columns.fill_columns import FillColumns, StatedFills
 from tearsheet.store.tables.columns import FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.query_rows import GapRow
+from tearsheet.store.tables.query_rows import GapRow, StreamRow
 from tearsheet.store.tables.rows import ALWAYS, fill_from_row, position_from_row
 from tearsheet.store.write.append_booking import (
     AppendBooking,
+    ColumnBooking,
     Stream,
     store_bookings,
     store_gaps,
@@ -55,17 +57,36 @@ class StreamRebuilder:
         self._fees = UnstatedFees(queries, schedule)
         self._events = EventStreams(queries, tallies, self._fees)
         self._since: dict[Stream, int] = {}
-        self._append: AppendBooking | None = None
+        self._append: AppendBooking | ColumnBooking | None = None
+        #: whether all books are made anew
+        self._is_whole = self._is_by_book = False
         #: streams with sides of round trips near the change
         self._with_legs: set[Stream] = set()
         #: sides of round trips there that executions tell, and where they tell a part
         self.executed_legs = 0
         self._leg_gaps: list[Gap] = []
 
-    def try_append(self) -> None:
-        """Book new fills during reading from now on, as long as they are in order and no events."""
+    def try_append(self, *, is_log: bool = False) -> None:
+        """Book new fills during reading from now on, as long as they are in order and no events.
+
+        Without any books or records, they are folded on columns; results of logs are booked beside those of fills.
+        """
         if not (self._since or self._queries.exists("any_leg") or self._events.has_any()):
-            self._append = AppendBooking(self._queries, self._tallies)
+            has_books = is_log or any(
+                map(self._queries.exists, ("any_booking", "any_position", "any_record"))
+            )
+            booking = AppendBooking if has_books else ColumnBooking
+            self._append = booking(self._queries, self._tallies)
+
+    def add_columns(self, stated: StatedFills) -> None:
+        """Record stored fills that are new, given as columns."""
+        append, fills = self._append, stated.columns
+        if not isinstance(append, ColumnBooking) or not append.can_hold(fills) or not append.add(fills):
+            self.add_new([fill for _, fill in stated.numbered()])
+            return
+        pairs = zip(reversed(fills.account), reversed(fills.symbol), strict=True)
+        first = dict(zip(pairs, reversed(fills.time_us), strict=True))
+        self._since = first | self._since
 
     def add_new(self, fills: Sequence[Fill]) -> None:
         """Record stored fills that are new."""
@@ -78,14 +99,27 @@ class StreamRebuilder:
                 self._mark(fill.account, fill.symbol, since_us)
 
     def _can_append(self, fills: Sequence[Fill]) -> bool:
-        if self._append is None or has_leg(fills):
+        if self._append is None or has_leg(fills) or Event in map(type, fills):
             return False
-        return self._append.add(list(self._fees.priced(fills)))
+        priced = list(self._fees.priced(fills))
+        if isinstance(self._append, ColumnBooking):
+            columns = FillColumns.from_fills(priced)
+            if self._append.can_hold(columns):
+                return self._append.add(columns)
+            if self._append.has_begun:
+                return False
+            self._append = AppendBooking(self._queries, self._tallies)
+        return self._append.add(priced)
 
     def mark_dirty(self, account: str, symbol: str, since_us: int) -> None:
         """Record a change in a stream at an instant."""
         self._disable_append()
         self._mark(account, symbol, since_us)
+
+    def mark_all(self, *, by_book: bool) -> None:
+        """Record that there are no books and all are made anew, on columns unless `by_book`."""
+        self._disable_append()
+        self._is_whole, self._is_by_book = True, by_book
 
     def mark_linked(self, row: FillRow) -> None:
         """Record that a row goes; if it linked streams, each is booked from its beginning."""
@@ -112,6 +146,14 @@ class StreamRebuilder:
             self._append = None
             self._since.clear()
             return
+        if self._is_whole:
+            self._is_whole = False
+            if not self._is_by_book and self._fold_all():
+                self._since.clear()
+                return
+            since_us, _ = ALWAYS
+            for row in self._queries.rows(StreamRow, "streams_of_fills"):
+                self._mark(row.account, row.symbol, since_us)
         if self._events.has_any():
             self._rebook_events()
         held: list[Position] = []
@@ -134,6 +176,18 @@ class StreamRebuilder:
         store_positions(self._queries, list(book.open_positions()))
         store_gaps(self._queries, [*book.gaps(), *self._leg_gaps])
         self._leg_gaps.clear()
+
+    def _fold_all(self) -> bool:
+        """Book all fills by the fold on columns; return False, and book nothing, where it does not take them."""
+        if any(map(self._queries.exists, ("any_event", "any_leg", "any_record", "any_position"))):
+            return False
+        booking = ColumnBooking(self._queries, self._tallies)
+        for columns in self._queries.fill_columns():
+            if not (booking.can_hold(columns) and booking.add(columns)):
+                booking.rollback()
+                return False
+        booking.finish()
+        return True
 
     def _rebook_events(self) -> None:
         """Book the changed streams that have events or legs."""

@@ -12,6 +12,8 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
+from tearsheet.columns.exact_lane import FoldRules
+from tearsheet.columns.fill_columns import SessionTally
 from tearsheet.performance.tally import ALL_ACCOUNTS, Tally
 from tearsheet.store.tables.account_states import AccountStates
 from tearsheet.store.tables.columns import TallyRow
@@ -104,6 +106,20 @@ class SessionTallies:
             end = bisect_left(ordered, self._calendar.end(day), start, key=moment)
             yield day, ordered[start:end]
             start = end
+
+    @property
+    def fold_rules(self) -> FoldRules:
+        """Return the rules of a fold that gives these tallies."""
+        return FoldRules(self._calendar, self._rules.breakeven_band, self._rules.breakeven_breaks_streak)
+
+    def on_folded(self, over: Iterable[SessionTally]) -> None:
+        """Save the tallies of sessions that are over, in a ledger that had no bookings before."""
+        for one in over:
+            key = TallyKey(one.account, one.session, one.currency)
+            self._cached[key] = _CachedTally(one.last_us, one.tally)
+            self._changed.add(key)
+        if len(self._cached) > _MAX_CACHED:
+            self._store(max(key.session for key in self._cached))
 
     def rollback_added(self) -> None:
         """Discard all added rows, which the caller has removed again."""

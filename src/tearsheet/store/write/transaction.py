@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from msgspec import Struct, json
 
+from tearsheet.columns.fill_columns import StatedFills
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.account_states import LOG_LAYOUT, POST_LAYOUT, find_feeds_again, note_feed
 from tearsheet.store.tables.columns import BatchRow, RejectionRow, Row, SourceRow, UndoRow
@@ -14,7 +15,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.prices import RateTable
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.query_rows import SourceFile, StreamRow
+from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.tables.sources import INSTRUMENTS, DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
@@ -199,7 +200,7 @@ class LedgerTransaction:
             self._queries.connection.limit_memory()
         # a rollback could not distinguish appended bookings from those of a rebuild
         if state.size >= _BULK_BYTES and not self._is_rebuilt:
-            self._streams.try_append()
+            self._streams.try_append(is_log=layout == LOG_LAYOUT)
         source_id = self._add_source("import", layout, state, None)
         self._layouts[source_id] = layout
         return source_id
@@ -216,6 +217,13 @@ class LedgerTransaction:
         """Store fills of an import; return rejections of those that contradict a stored fill."""
         assert self._fills is not None
         return self._fills.add(source_id, file, lines, counts, is_posted=is_posted)
+
+    def add_fill_columns(
+        self, source_id: int, file: str, fills: StatedFills, counts: ImportCounts
+    ) -> list[Rejection]:
+        """Store fills of an import that are given as columns; return rejections as `add_fills` does."""
+        assert self._fills is not None
+        return self._fills.add_columns(source_id, file, fills, counts) if fills.lines else []
 
     def close_import(
         self,
@@ -290,8 +298,8 @@ class LedgerTransaction:
         self._has_new_rates = self.changed = True
         return UndoResult(removed, 0)
 
-    def rebuild(self) -> None:
-        """Rebuild all books from the facts."""
+    def rebuild(self, *, by_book: bool = False) -> None:
+        """Rebuild all books from the facts; `by_book` never on columns."""
         for name in (
             "remove_all_positions",
             "remove_all_bookings",
@@ -307,9 +315,7 @@ class LedgerTransaction:
             self._queries.connection.limit_memory()
             self._book_indexes = self._drop_indexes("position", "booking")
         self._records.rebuild_all()
-        since_us, _ = rows.ALWAYS
-        for stream in self._queries.rows(StreamRow, "streams_of_fills"):
-            self._streams.mark_dirty(stream.account, stream.symbol, since_us)
+        self._streams.mark_all(by_book=by_book)
         self._is_rebuilt = self.changed = True
 
     def rebuild_if_outdated(self) -> bool:

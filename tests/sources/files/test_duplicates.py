@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import InputError
-from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
+from tearsheet.sources.files.duplicates import ExecutionIndex, OccurrenceCounter
 from tearsheet.sources.text.problem import RowError
 
 
@@ -17,10 +17,10 @@ from tearsheet.sources.text.problem import RowError
 def _little_memory() -> Iterator[None]:
     """Hold so few in memory that most is on the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tearsheet.sources.statements.duplicates._RUN_SIZE", 3)
-        patch.setattr("tearsheet.sources.statements.duplicates._BUFFER_SIZE", 2)
-        patch.setattr("tearsheet.sources.statements.duplicates._FILTER_MASK", 31)
-        patch.setattr("tearsheet.sources.statements.duplicates._FILTER_SHIFT", 2)
+        patch.setattr("tearsheet.sources.files.duplicates._RUN_SIZE", 3)
+        patch.setattr("tearsheet.sources.files.duplicates._BUFFER_SIZE", 2)
+        patch.setattr("tearsheet.sources.files.duplicates._FILTER_MASK", 31)
+        patch.setattr("tearsheet.sources.files.duplicates._FILTER_SHIFT", 2)
         yield
 
 
@@ -89,7 +89,7 @@ def test_a_disk_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tearsheet.sources.statements.duplicates.TemporaryFile", full)
+    monkeypatch.setattr("tearsheet.sources.files.duplicates.TemporaryFile", full)
     executions = ExecutionIndex()
     with pytest.raises(InputError) as caught:  # noqa: PT012 - which of them it is does not matter
         for n in range(9):

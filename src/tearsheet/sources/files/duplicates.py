@@ -9,8 +9,9 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import chain
+from itertools import chain, compress
 from mmap import ACCESS_READ, mmap
+from operator import lt, not_
 from tempfile import TemporaryFile
 
 from msgspec import Struct
@@ -103,6 +104,41 @@ class ExecutionIndex:
             "the first one is kept; check which is right with the broker",
         )
 
+    def add_all(
+        self, accounts: Sequence[str], fill_ids: Sequence[str], contents: Sequence[int], lines: Sequence[int]
+    ) -> int:
+        """Add the executions of rows; return how many come before the first that an earlier row has."""
+        count = len(fill_ids)
+        new = 0 if self._all is not None else self._count_monotonic(accounts, fill_ids)
+        keys = [hash(name) & _KEY for name in zip(accounts, fill_ids, strict=True)]
+        entries = [
+            (content & _LOW) << _BITS | (line & _LOW) for content, line in zip(contents, lines, strict=True)
+        ]
+        if self._all is None:
+            self._past.extend(list(chain.from_iterable(zip(keys[:new], entries[:new], strict=True))))
+            if new == count:
+                return count
+            self._all = self._index_past()
+        for place in range(new, count):
+            if self._all.get(keys[place]) is not None:
+                return place
+            self._all.put(keys[place], entries[place])
+        return count
+
+    def _count_monotonic(self, accounts: Sequence[str], fill_ids: Sequence[str]) -> int:
+        """Return how many of the next IDs come before the first that may repeat one of its account."""
+        places = list(zip(map(len, fill_ids), fill_ids, strict=True))
+        first = dict(zip(reversed(accounts), reversed(places), strict=True))
+        before = {one: (len(self._last[one]), self._last[one]) for one in first if one in self._last}
+        if all(map(lt, places, places[1:])) and all(
+            last < first[account] and self._rises.get(account, True) for account, last in before.items()
+        ):
+            self._rises |= dict.fromkeys(before, True)
+            self._last |= zip(accounts, fill_ids, strict=True)
+            return len(places)
+        repeats = map(not_, map(self._is_monotonic, accounts, fill_ids))
+        return next(compress(range(len(places)), repeats), len(places))
+
     def _is_monotonic(self, account: str, fill_id: str) -> bool:
         """Return whether the IDs of the account are still monotonic, ordered by length, then text."""
         before = self._last.get(account)
@@ -192,6 +228,12 @@ class SpilledNumbers:
         latest.append(first)
         latest.append(second)
         if len(latest) >= _BUFFER_SIZE:
+            self._spill()
+
+    def extend(self, numbers: Sequence[int]) -> None:
+        """Append numbers."""
+        self._latest.extend(numbers)
+        if len(self._latest) >= _BUFFER_SIZE:
             self._spill()
 
     def _spill(self) -> None:
