@@ -15,10 +15,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tearsheet.cli import EXIT_INTERNAL, EXIT_OK, main
 from tests.vector_rules import has_rules, rules
@@ -66,6 +67,7 @@ _EVENT = [
     "cost",
     "cost_share",
     "how",
+    "base_rate",
 ]
 _EVENT_HEADER = {"leg": "position_side", "to": "to_symbol"}
 _PARTS = ("gross", "fees", "carry")
@@ -143,21 +145,28 @@ def vector(path: Path, folder: Path) -> list[str]:
     given, expected = stated["input"], stated["expected"]
     instruments_file(folder, given.get("instruments", {}))
     run = CommandLine(folder)
+    _state_base(run, folder, given)
     rejected: list[int] = []
-    events = [one for n, event in enumerate(given["events"], 1) for one in _with_accrued({**event, "n": n})]
+    numbered = [leg for n, event in enumerate(given["events"], 1) for leg in _legs({**event, "n": n})]
+    events = [one for event in numbered for one in _with_accrued(event)]
     for number_, (name, group) in enumerate(groupby(events, key=_kind)):
         for part, rows in enumerate(_batches(name, list(group))):
             file = folder / f"{number_}-{part}-{name}.csv"
             if not _write(file, name, rows, given):
                 continue
-            code, said = run("import", str(file))
-            if code != EXIT_OK or not (", 0 rejected" in said or "imported before" in said):
+            code, said = run(*(("rates",) if name == "rate" else ()), "import", str(file))
+            if name == "rate":
+                rejected += [] if code == EXIT_OK else [row["n"] for row in rows]
+            elif code != EXIT_OK or not (", 0 rejected" in said or "imported before" in said):
                 rejected += [row["n"] for row in rows]
     if given.get("settings", {}).get("opening_from_reported"):
         for account in given["accounts"]:
             run("opening", account, "--from-reported")
     wrong = _compare_trades(run, expected["trades"]) + _compare_days(run, expected["days"])
+    in_base = _base_windows(run, given, expected.get("base", {}))
+    wrong += _compare_base(in_base)
     partial = {r["code"] for money in _moneys(expected) for r in _summary(run, money)} - {_ANY_CURRENCY}
+    partial |= {"missing_rate"} & {reason for one in in_base for reason in one.partial}
     wanted = set(expected["partial"]) - {_ANY_CURRENCY}
     if partial != wanted:
         wrong.append(f"partial {sorted(partial)}, right {sorted(wanted)}")
@@ -175,6 +184,14 @@ def _with_expiries(stated: Json) -> Json:
         text = text.replace(json.dumps(name), json.dumps(symbol))
     found: Json = json.loads(text)
     return found
+
+
+def _legs(event: Json) -> list[Json]:
+    """Return an event; the two legs of a conversion, one for each currency."""
+    if event.get("kind") != "conversion" or "to_currency" not in event:
+        return [event]
+    other = {"currency": event["to_currency"], "amount": event["to_amount"], "id": f"{event.get('id', '')}to"}
+    return [event, {**event, **other}]
 
 
 def _with_accrued(event: Json) -> list[Json]:
@@ -197,8 +214,10 @@ def _batches(name: str, rows: list[Json]) -> Iterable[list[Json]]:
 
 
 def _write(file: Path, name: str, rows: Sequence[Json], given: Json) -> bool:
+    if name == "rate":
+        _write_rates(file, rows)
     if name not in ("fill", "event"):
-        return False
+        return name == "rate"
     columns, header = (_FILL, _FILL_HEADER) if name == "fill" else (_EVENT, _EVENT_HEADER)
     with file.open("w", newline="") as out:
         table = csv.writer(out)
@@ -219,6 +238,85 @@ def _fill_values(row: Json, given: Json) -> Json:
     )
     effect = "close" if row.get("closes") else ""
     return {"fee": "0", **row, "currency": money, "base": own.get("base", ""), "effect": effect}
+
+
+def _state_base(run: CommandLine, folder: Path, given: Json) -> None:
+    """State base currency, pegs and starting balances, for a vector that has a base."""
+    settings = given.get("settings", {})
+    if "base" not in settings:
+        return
+    keys = ("starting_balance", "timezone", "day_starts_at", "currency")
+    accounts = {
+        name: {key: own[key] for key in keys if key in own} for name, own in given["accounts"].items()
+    }
+    base = {
+        "currency": settings["base"],
+        "pegs": settings.get("pegs", {}),
+        "max_age": f"{settings.get('rate_max_age_days', 5)}d",
+    }
+    (folder / "accounts.yaml").write_text(json.dumps({"base": base, "accounts": accounts}))
+    code, said = run("accounts", "set", "accounts.yaml")
+    assert code == EXIT_OK, said
+
+
+def _write_rates(file: Path, rows: Sequence[Json]) -> None:
+    names = ("date", "from", "to", "rate", "source")
+    lines = [",".join(str(row.get(name, "")) for name in names) for row in rows]
+    file.write_text("\n".join([",".join(names), *lines]) + "\n")
+
+
+class BaseWindow(NamedTuple):
+    """A day that a vector tells in the base currency, on top of the one before it, and what the summary states."""
+
+    account: str
+    day: str
+    parts: Json
+    found: Json | None
+    partial: set[str]
+
+
+def _base_windows(run: CommandLine, given: Json, base: Json) -> list[BaseWindow]:
+    money = given.get("settings", {}).get("base")
+    windows = []
+    for account, days in base.items():
+        before = None
+        for day, parts in sorted(days.items()):
+            start = day if before is None else str(date.fromisoformat(before) + timedelta(days=1))
+            span = ("--start", start, "--end", day, "--account", account)
+            found = run.json("summary", *span, "--base", money, "--json") or {}
+            reasons = {one["code"] for one in found.get("partial_reasons", [])}
+            windows.append(BaseWindow(account, day, parts, found.get("conversion"), reasons))
+            before = day
+    return windows
+
+
+def _compare_base(windows: Iterable[BaseWindow]) -> list[str]:
+    wrong = []
+    for one in windows:
+        have = one.found and _base_parts(one.found, one.day, one.parts)
+        right = {name: _base_value(value) for name, value in one.parts.items()}
+        if have != right:
+            wrong.append(f"{one.account} {one.day}: {_plain_parts(have)}, right {_plain_parts(right)}")
+    return wrong
+
+
+def _base_parts(found: Json, day: str, parts: Json) -> Json:
+    """Return what a summary states, by the names of a vector."""
+    rates = {one["currency"]: Decimal(one["rate"]) for one in found["rates"] if one["session"] == day}
+    missing = [one["currency"] for one in found["missing"]]
+    stated = {"rates": rates, "missing_rate": missing}
+    have = {name: stated[name] if name in stated else found[name] for name in parts}
+    return have if missing == parts.get("missing_rate", []) else {**have, "missing_rate": missing}
+
+
+def _base_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: Decimal(one) for name, one in value.items()}
+    return value if isinstance(value, list) else Decimal(value)
+
+
+def _plain_parts(parts: Json | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (parts or {}).items())
 
 
 def _event_values(row: Json) -> Json:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tearsheet.app import arguments
 from tearsheet.app.alerts.evaluator import AlertCheck
+from tearsheet.app.analysis.base_view import builder_for
 from tearsheet.app.analysis.summaries import summarize, summary_builder
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.imports.log_sync import sync, sync_if_writable, sync_within
@@ -91,37 +92,54 @@ class PerformanceTracker(CheckedContext):
         rolling: int | None = None,
         scope: Scope = Scope(),
         currency: str | None = None,
+        base: str | None = None,
         sync: bool = True,
         stale: Iterable[PartialReason] = (),
     ) -> PerformanceSummary:
         """Return the summary of a window. Unchanged log files are not read again.
 
+        `base` is a currency into which all others are converted, each booking at the rate of its session.
         `stale` lists more reasons why it is partial, as `refresh` returns them.
         Raises UsageError, NotFoundError, MixedCurrencyError, StoreError.
         """
         stale = sync_if_writable(self) if sync else stale
         if not isinstance(window, Window):
             window = self.window(window, start=start, end=end, rolling=rolling)
-        return summarize(self, window, scope, currency, stale)
+        return summarize(self, window, scope, currency, stale, lambda context: builder_for(context, base))
 
     def backfill(
-        self, number: int, *, kind: WindowKind = "daily", scope: Scope = Scope(), currency: str | None = None
+        self,
+        number: int,
+        *,
+        kind: WindowKind = "daily",
+        scope: Scope = Scope(),
+        currency: str | None = None,
+        base: str | None = None,
     ) -> list[PerformanceSummary]:
         """Return the summaries of the last `number` days, weeks …, the present one included, oldest first."""
         sync_if_writable(self)
         windows = [self.window(kind)]
         while len(windows) < number:
             windows.append(Window.containing(kind, windows[-1].start - DAY))
-        return [summarize(self, window, scope, currency) for window in reversed(windows)]
+        return [
+            summarize(self, window, scope, currency, make=lambda context: builder_for(context, base))
+            for window in reversed(windows)
+        ]
 
     def explain(
-        self, metric: str, window: Window, *, scope: Scope = Scope(), currency: str | None = None
+        self,
+        metric: str,
+        window: Window,
+        *,
+        scope: Scope = Scope(),
+        currency: str | None = None,
+        base: str | None = None,
     ) -> Explanation:
         """Return the bookings, positions and fills behind a metric, which sum to it exactly."""
         from tearsheet.app.analysis.explain import explain
 
         sync_if_writable(self)
-        return explain(self, metric, window, scope, currency)
+        return explain(self, metric, window, scope, currency, base)
 
     def targets(self) -> Targets:
         """Return the targets of the file, or the defaults if it is missing. Raises SettingsError."""

@@ -1,12 +1,11 @@
 """Accounts as the ledger keeps them: their terms, and the base currency as it was stated."""
 
-from typing import Any
-
 from msgspec import Struct, json
 from msgspec.structs import replace
 
 from tearsheet.performance.account import StatedAccount
 from tearsheet.store.tables.ledger import Ledger
+from tearsheet.trade.rate import NO_TERMS, BaseTerms
 
 _KEY = "accounts"
 
@@ -15,7 +14,7 @@ class KeptAccounts(Struct, frozen=True, omit_defaults=True):
     """Terms by account, and the part `base` of the accounts file."""
 
     accounts: dict[str, StatedAccount] = {}
-    base: dict[str, Any] = {}
+    base: BaseTerms = NO_TERMS
 
     def terms(self, account: str) -> StatedAccount:
         """Return what is stated of an account, which may be nothing."""

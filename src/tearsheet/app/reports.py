@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from tearsheet.performance.metric import MetricValue
+from tearsheet.performance.summary import SessionRate
 from tearsheet.trade.fill import Rejection, UnmatchedClose
 from tearsheet.trade.position import Outcome
 
@@ -173,7 +174,10 @@ class FillPlace(Struct, frozen=True):
 
 
 class ExplainedFill(Struct, frozen=True):
-    """Booking with its contribution to a metric, and the places of its fill; `event` is its kind for an event."""
+    """Booking with its contribution to a metric, and the places of its fill; `event` is its kind for an event.
+
+    `rate` is the one by which its amounts were converted, None where they are in their own currency.
+    """
 
     session: str
     time: datetime
@@ -190,6 +194,7 @@ class ExplainedFill(Struct, frozen=True):
     net: Decimal
     adds: Decimal
     places: tuple[FillPlace, ...]
+    rate: SessionRate | None = None
 
 
 class ReplacedFill(Struct, frozen=True):

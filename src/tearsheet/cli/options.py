@@ -16,6 +16,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window, WindowKind
+from tearsheet.trade.value_rule import CURRENCY
 
 F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all")
@@ -33,6 +34,18 @@ class DateType(click.ParamType[date]):
             return date.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is not a valid date; use YYYY-MM-DD, for example 2026-01-31", param, ctx)
+
+
+class CurrencyType(click.ParamType[str]):
+    """A currency code."""
+
+    name = "CODE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return CURRENCY.convert(value)
+        except ValueError:
+            self.fail(f"{value!r} is no currency code; use one such as USD", param, ctx)
 
 
 def window_options(command: F) -> F:
@@ -88,6 +101,16 @@ def scope_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def base_option(command: F) -> F:
+    """Add --base."""
+    return click.option(
+        "--base",
+        metavar="CODE",
+        type=CurrencyType(),
+        help="Convert all currencies into this one, each booking at the rate of its day.",
+    )(command)
 
 
 def scope(values: dict[str, Any]) -> Scope:

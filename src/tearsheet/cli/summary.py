@@ -8,7 +8,14 @@ import click
 
 from tearsheet.app.judgement import Judge, Judged
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
-from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
+from tearsheet.cli.options import (
+    base_option,
+    open_tracker,
+    scope,
+    scope_options,
+    window_from_options,
+    window_options,
+)
 from tearsheet.cli.tables import feeds_lines, format_alert, format_summary, format_unknown_limits, progress
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
 from tearsheet.export.files import ExportedFile, export_summary, json_bytes, summary_json
@@ -58,6 +65,7 @@ def sync() -> None:
 @click.command(short_help="How a day, week, month or any stretch went.")
 @window_options
 @scope_options
+@base_option
 @click.option("--export", is_flag=True, help="Write JSON, Markdown and an SVG chart to logs/performance/.")
 @click.option(
     "--format",
@@ -102,12 +110,19 @@ def summary(
         if backfill is None:
             summaries = [
                 tracker.get_summary(
-                    window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
+                    window_from_options(tracker, values),
+                    scope=scope(values),
+                    currency=values["currency"],
+                    base=values["base"],
                 )
             ]
         else:
             summaries = tracker.backfill(
-                backfill, kind=_backfill_kind(values), scope=scope(values), currency=values["currency"]
+                backfill,
+                kind=_backfill_kind(values),
+                scope=scope(values),
+                currency=values["currency"],
+                base=values["base"],
             )
         evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
         _report(tracker, evaluation, summaries, form if export else "", as_json)
@@ -130,6 +145,7 @@ def _backfill_kind(values: dict[str, Any]) -> WindowKind:
 @click.command(short_help="Judge targets and limits, print only what is wrong.")
 @window_options
 @scope_options
+@base_option
 @click.option("--allow-partial", is_flag=True, help="Exit 0 although something may be missing.")
 def check(allow_partial: bool, **values: Any) -> int:
     """Judge targets and limits and raise alerts, printing only what is wrong; for a scheduler.
@@ -142,12 +158,12 @@ def check(allow_partial: bool, **values: Any) -> int:
     with open_tracker() as tracker:
         evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
         window, wanted = window_from_options(tracker, values), scope(values)
-        summary_ = tracker.get_summary(window, scope=wanted, currency=values["currency"])
+        summary_ = tracker.get_summary(window, scope=wanted, currency=values["currency"], base=values["base"])
         if summary_.is_empty:
             _check_filter(tracker, wanted, values["currency"])
         alerts = list(evaluation.add(summary_).alerts)
         if window.start <= tracker.today < window.end and window.last_trades is None:
-            alerts += evaluation.add_due(window, wanted, values["currency"])
+            alerts += evaluation.add_due(window, wanted, values["currency"], values["base"])
         for alert in dict.fromkeys(alerts):
             click.echo(format_alert(alert, tracker.settings.calendar.timezone))
         for line in evaluation.uncertainties():
@@ -215,17 +231,20 @@ class _Evaluation:
         """Return what each source said last."""
         return feeds_lines(self._judge.feeds(), self._tracker.settings.calendar.timezone)
 
-    def add_due(self, window: Window, wanted: Scope, currency: str | None) -> list[AlertEvent]:
+    def add_due(
+        self, window: Window, wanted: Scope, currency: str | None, base: str | None
+    ) -> list[AlertEvent]:
         """Judge what was due at the end of the last traded window before this one; return its open alerts."""
         if window.kind in ("all", "custom"):
             return []
         tracker = self._tracker
         recent = Window.between(window.start - _LOOK_BACK, window.start - DAY)
-        days = tracker.get_summary(recent, scope=wanted, currency=currency, sync=False).days
+        days = tracker.get_summary(recent, scope=wanted, currency=currency, base=base, sync=False).days
         if not days:
             return []
         last = Window.containing(window.kind, days[-1].session)
-        due = self._judge.judge_due(tracker.get_summary(last, scope=wanted, currency=currency, sync=False))
+        summary = tracker.get_summary(last, scope=wanted, currency=currency, base=base, sync=False)
+        due = self._judge.judge_due(summary)
         self._states.add("breach" if due.missed else None)
         return list(due.alerts)
 

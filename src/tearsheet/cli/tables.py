@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -14,11 +15,18 @@ import click
 from tearsheet.app.reports import OnProgress
 from tearsheet.log import log_event
 from tearsheet.performance.metric import METRICS, MetricValue
-from tearsheet.performance.summary import LimitStatus, PerformanceSummary, SourceAge, Variance
+from tearsheet.performance.summary import (
+    Conversion,
+    LimitStatus,
+    PerformanceSummary,
+    SessionRate,
+    SourceAge,
+    Variance,
+)
 from tearsheet.rules import AlertEvent
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Rejection
-from tearsheet.words import format_duration, format_metric
+from tearsheet.words import format_duration, format_metric, format_number
 
 _log = logging.getLogger("tearsheet")
 #: First block of metrics in a summary.
@@ -38,11 +46,31 @@ def format_summary(
         return "\n".join([*lines, *_alerts_and_limits(summary, open_alerts, raised), ""])
     rest = [name for name in METRICS if name not in _HEAD]
     lines += ["", *_metrics(summary, _HEAD), "", *_metrics(summary, rest)]
+    if summary.conversion is not None:
+        lines += ["", *_conversion(summary.conversion)]
     if summary.open_positions:
         lines.append(f"  {'Open positions':<{_LABEL}}{summary.open_positions:>{_VALUE}}")
     if summary.targets:
         lines += ["", click.style("Targets", bold=True), *map(_variance, summary.targets)]
     return "\n".join([*lines, *_alerts_and_limits(summary, open_alerts, raised), ""])
+
+
+def _conversion(conversion: Conversion) -> Iterator[str]:
+    """Yield what a conversion did: the rates of each currency, and what rates did to balances."""
+    yield click.style(f"Converted into {conversion.base}", bold=True)
+    by_currency: dict[str, list[SessionRate]] = defaultdict(list)
+    for rate in conversion.rates:
+        by_currency[rate.currency].append(rate)
+    for currency, used in by_currency.items():
+        last = used[-1]
+        how = ", ".join((*last.stated, *last.pegs))
+        sessions = f"{len(used)} sessions, the last " if len(used) > 1 else ""
+        yield f"  {currency:<6}{sessions}{last.session} at {to_plain_string(last.rate)}: {how}"
+    if conversion.fx_result is None:
+        yield f"  {'Currency result':<{_LABEL}}{'—':>{_VALUE}}   {conversion.balance_reason}"
+        return
+    for label, value in (("Currency result", conversion.fx_result), ("Balance", conversion.balance)):
+        yield f"  {label:<{_LABEL}}{format_number(value):>{_VALUE}}"
 
 
 def _alerts_and_limits(

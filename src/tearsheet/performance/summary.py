@@ -11,6 +11,7 @@ from msgspec import Struct, field, to_builtins
 
 from tearsheet.performance.metric import Day, MetricScalar, MetricValue
 from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.rate import RateKind
 from tearsheet.trade.session import WindowKind
 
 SCHEMA = "tearsheet.summary/1"
@@ -29,6 +30,7 @@ PARTIAL_CODES = {
     "unread_file": "a file in the log folder may hold a log, and is not read for its name",
     "mixed_modes": "paper and live trades are combined; filter with --mode",
     "other_currencies": "amounts in other currencies are excluded; choose a currency with --currency",
+    "missing_rate": "amounts in other currencies have no exchange rate and stay out; state one with `tearsheet rates`",
     "overlapping_sources": "an account has trade-log entries and imported fills of one symbol; they may be duplicates",
     "unmatched_closes": "fills or events close what nothing opened; they are kept, and in no figure",
     "unknown_cost": "what was sold came without its cost, so its result is not known",
@@ -106,6 +108,56 @@ class SourceAge(Struct, frozen=True, kw_only=True):
     state: Literal["ok", "stale", "quiet"]
 
 
+class SessionRate(Struct, frozen=True):
+    """Rate by which a session's amounts in a currency were converted.
+
+    `kind` says how it came about, `day` is that of the stated rates it is made of, None for a peg.
+    """
+
+    session: date
+    currency: str
+    rate: Decimal
+    kind: RateKind
+    day: date | None
+    stated: tuple[str, ...]
+    pegs: tuple[str, ...]
+
+
+class MissingRate(Struct, frozen=True):
+    """Amounts of a currency that stay out, because there is no rate: results of sessions, or the balance at the end."""
+
+    currency: str
+    first: date
+    last: date
+    net_pnl: Decimal
+    result: Decimal
+
+
+class Conversion(Struct, frozen=True, kw_only=True):
+    """A window in the base currency: balance = opening_balance + result + flows + fx_result.
+
+    `fx_result` is what rates did to balances, apart from every result. The balances are None, with a reason, where no
+    starting balance is stated. Amounts of `missing` are in none of these.
+    """
+
+    base: str
+    gross: Decimal
+    fees: Decimal
+    carry: Decimal
+    net_pnl: Decimal
+    income: Decimal
+    costs: Decimal
+    tax: Decimal
+    result: Decimal
+    flows: Decimal
+    fx_result: Decimal | None
+    opening_balance: Decimal | None
+    balance: Decimal | None
+    balance_reason: str | None
+    rates: tuple[SessionRate, ...]
+    missing: tuple[MissingRate, ...]
+
+
 class Freshness(Struct, frozen=True):
     """Age of the data, and of what each source said last. Exports ignore it when they detect changes."""
 
@@ -163,8 +215,10 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
 
     Money is in `currency`. `metrics` has every name of the metric table. `unrealized_pnl` is that of
     the positions open now, at mark prices, or None with a reason. `targets`, `limits` and `state` are
-    set by `Judge`; a `state` of None means that nothing was evaluated. A note `no_fees_stated` says that fills have
-    no fees because nobody stated any, `cash_not_booked` which money came or went that is no result of trading.
+    set by `Judge`; a `state` of None means that nothing was evaluated. `conversion` is how amounts in other
+    currencies were converted, None unless asked for.
+    A note `no_fees_stated` says that fills have no fees because nobody stated any, `cash_not_booked`
+    which money came or went that is no result of trading.
     """
 
     schema: str = SCHEMA
@@ -186,6 +240,7 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     notes: tuple[SummaryNote, ...] = ()
     rejected_lines: int
     trade_log: TradeLogCounts
+    conversion: Conversion | None = None
     freshness: Freshness
 
     def value(self, metric: str) -> MetricScalar:

@@ -101,7 +101,7 @@ class EventTerms(Struct, frozen=True, omit_defaults=True):
     goes. `to_quantity` is the whole quantity that came of it, and `in_lieu` the cash for the fraction. `delta`
     is the quantity that came or went. `cost` is what shares that came had cost, None if unknown. `cost_share`
     is the share of the cost that goes with a spin-off. `how` is the way in which a position ended, `price` the
-    price of that.
+    price of that. `base_rate` is the rate into the account's currency that the row states.
     """
 
     held_at: datetime | None = None
@@ -115,6 +115,7 @@ class EventTerms(Struct, frozen=True, omit_defaults=True):
     cost_share: Ratio | None = None
     how: str | None = None
     price: Decimal | None = None
+    base_rate: Decimal | None = None
 
 
 NO_TERMS = EventTerms()

@@ -56,12 +56,16 @@ class UsedRate(Struct, frozen=True):
     pegs: tuple[str, ...] = ()
 
 
-class BaseTerms(Struct, frozen=True):
-    """What the operator says about conversion: the base currency, pegs at 1, and how old a rate may be in days."""
+class BaseTerms(Struct, frozen=True, omit_defaults=True):
+    """What the operator says about conversion: the base currency, pegs at 1, and how old a rate may be in days.
+
+    `rates` is the file of rates that is imported with these terms.
+    """
 
     currency: str | None = None
-    pegs: Mapping[str, str] = {}
+    pegs: dict[str, str] = {}
     max_age: int = DEFAULT_MAX_AGE
+    rates: str | None = None
 
 
 NO_TERMS = BaseTerms()

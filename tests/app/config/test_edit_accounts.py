@@ -7,7 +7,9 @@ import pytest
 
 from tearsheet.app.config.edit_accounts import AccountsEditor
 from tearsheet.app.config.settings_audit import setting_changes
+from tearsheet.app.currency.stated_rates import RatesFilter, StatedRates
 from tearsheet.errors import NotFoundError, SettingsError
+from tearsheet.trade.rate import BaseTerms
 from tests.support.place import Place
 
 pytestmark = pytest.mark.both_databases
@@ -37,7 +39,7 @@ def test_accounts_are_kept_with_who_set_them(place: Place) -> None:
         assert [kept.terms("BINANCE").start(money) for money in ("USDT", "EUR", "BTC")] == [5000, 0, 0]
         assert kept.terms("XFA-50K").start("USD") == 0
         assert kept.terms("nobody").start("USD") is None
-        assert kept.base == {"currency": "USD"}
+        assert kept.base == BaseTerms("USD")
         later = AccountsEditor(tracker).set_text("accounts: {XFA-50K: null, BINANCE: {}}", "later", "lee")
         assert [(one.name, one.old, one.new) for one in later] == [
             ("BINANCE.starting_balance", "5000 USDT, 0 EUR", None),
@@ -65,6 +67,12 @@ def test_accounts_are_kept_with_who_set_them(place: Place) -> None:
             ("a.yaml:3: accounts.A.balance is unknown", "known are starting_balance"),
         ),
         ("account: {A: {}}", ("account is unknown", "known are accounts, base")),
+        ("base: {money: USD}", ("base.money is unknown", "known are currency, rates, max_age, pegs")),
+        ("base: {currency: dollars}", ("base.currency is 'dollars'", "3 to 5 letters")),
+        ("base: {max_age: 32d}", ("base.max_age is '32d'", "0d to 31d")),
+        ("base: {pegs: {USDT: U-D}}", ("base.pegs.USDT is 'U-D'", "a currency code")),
+        ("base: {pegs: {USDT: USDT}}", ("base.pegs.USDT is 'USDT'", "a currency that has none")),
+        ("base: {pegs: {USDT: USDC, USDC: USD}}", ("base.pegs.USDT is 'USDC'", "a currency that has none")),
         ("accounts: [A]", ("accounts is", "key: value")),
         ("accounts: {'': {}}", ("accounts.", "1 to 200")),
     ],
@@ -77,6 +85,27 @@ def test_a_wrong_file_changes_nothing(place: Place, text: str, words: tuple[str,
         assert AccountsEditor(tracker).show().accounts == {}
         with pytest.raises(NotFoundError, match="does not exist"):
             AccountsEditor(tracker).set_file(Path("nowhere.yaml"), "kim")
+
+
+def test_the_base_is_kept_with_its_rates(place: Place) -> None:
+    place.write("config/rates.csv", "date,from,to,rate,source\n2026-03-02,EUR,USD,1.085,ecb\n")
+    text = "base: {currency: USD, rates: config/rates.csv, max_age: 3d, pegs: {USDT: USD, USDC: USD}}"
+    with place.tracker() as tracker:
+        editor = AccountsEditor(tracker)
+        changes = editor.set_text(text, "a.yaml", "kim")
+        assert [(one.name, one.new) for one in changes] == [
+            ("base.currency", "USD"),
+            ("base.max_age", "3d"),
+            ("base.pegs", "USDT: USD, USDC: USD"),
+            ("base.rates", "config/rates.csv"),
+        ]
+        assert editor.show().base == BaseTerms("USD", {"USDT": "USD", "USDC": "USD"}, 3, "config/rates.csv")
+        assert [str(one.rate) for one in StatedRates(tracker).list(RatesFilter(), 5)] == ["1.085"]
+        assert editor.set_text(text, "a.yaml", "kim") == ()
+        place.write("config/rates.csv", "date,from,to,rate,source\n2026-03-02,EUR,USD,-1,ecb\n")
+        with pytest.raises(SettingsError, match="line 2 is wrong: rate is -1"):
+            editor.set_text("base: {currency: EUR, rates: config/rates.csv}", "a.yaml", "kim")
+        assert editor.show().base.currency == "USD"
 
 
 def test_an_amount_is_exact(place: Place) -> None:

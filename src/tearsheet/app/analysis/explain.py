@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from tearsheet.app.analysis.summaries import WindowRows, summary_builder
+from tearsheet.app.analysis.base_view import builder_for
+from tearsheet.app.analysis.summaries import WindowRows
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, FillPlace, ReplacedFill
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.metric import METRICS
-from tearsheet.performance.summary import PerformanceSummary, Scope
+from tearsheet.performance.summary import PerformanceSummary, Scope, SessionRate
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SupersededClaimRow, SupersedingClaimRow
 from tearsheet.trade.amount import ZERO, exact
@@ -42,7 +43,12 @@ _POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
 
 
 def explain(
-    context: LedgerContext, metric: str, window: Window, scope: Scope = Scope(), currency: str | None = None
+    context: LedgerContext,
+    metric: str,
+    window: Window,
+    scope: Scope = Scope(),
+    currency: str | None = None,
+    base: str | None = None,
 ) -> Explanation:
     """Return the bookings, positions and fills behind a metric, without a sync.
 
@@ -50,10 +56,12 @@ def explain(
     """
     settings = context.settings
     with context.ledger.snapshot():
-        builder = summary_builder(context)
+        builder = builder_for(context, base)
         summary = builder.summary(window, scope, currency)
         rows = builder.rows(window, scope, summary.currency)
-        terms = ExplanationBuilder(context.ledger, settings.breakeven_band, settings.calendar.trading_day_of)
+        terms = ExplanationBuilder(
+            context.ledger, settings.breakeven_band, settings.calendar.trading_day_of, builder.rate_of
+        )
         return _explain(context.ledger, metric, summary, rows, terms)
 
 
@@ -126,8 +134,15 @@ def _replaced_fills(ledger: Ledger, summary: PerformanceSummary) -> tuple[Replac
 class ExplanationBuilder:
     """Builder of the terms of an explanation, with the file and line of each fill."""
 
-    def __init__(self, ledger: Ledger, band: Decimal, session_of: Callable[[datetime], object]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        band: Decimal,
+        session_of: Callable[[datetime], object],
+        rate_of: Callable[[Booking], SessionRate | None] = lambda booking: None,
+    ) -> None:
         self._ledger = ledger
+        self._rate_of = rate_of
         self._band = band
         self._session_of = session_of
 
@@ -191,6 +206,7 @@ class ExplanationBuilder:
             b.net,
             adds,
             self._fill_places(b),
+            self._rate_of(b),
         )
 
     def _fill_places(self, b: Booking) -> tuple[FillPlace, ...]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tearsheet.app.analysis.unrealized import Unrealized, unrealized_total
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.errors import MixedCurrencyError, NotFoundError
 from tearsheet.log import timed_event
 from tearsheet.performance.metric import Day, MetricInput, MetricValue, compute_all
@@ -18,6 +19,7 @@ from tearsheet.performance.summary import (
     PartialReason,
     PerformanceSummary,
     Scope,
+    SessionRate,
     SummaryNote,
     TradeLogCounts,
     WindowView,
@@ -155,6 +157,10 @@ class SummaryBuilder:
         tally = self._options.tally_rules.tally
         return [(day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)]
 
+    def rate_of(self, booking: Booking) -> SessionRate | None:
+        """Return the rate by which a booking was converted; None, because it is in its own currency."""
+        return None
+
     def currency(self, window: Window, scope: Scope, currency: str | None) -> str:
         """Return the currency of a summary of the window and scope. Raises MixedCurrencyError."""
         return self._currency(window, scope, currency)[0]
@@ -179,7 +185,7 @@ class SummaryBuilder:
         """Raise NotFoundError if the account of a scope is not known."""
         if scope.account is None:
             return
-        known = self._ledger.queries.accounts()
+        known = sorted({*self._ledger.queries.accounts(), *kept_accounts(self._ledger).accounts})
         if scope.account not in known:
             named = ", ".join(known) or "none yet"
             raise NotFoundError(f"no account {scope.account!r}", f"known accounts: {named}")
@@ -400,14 +406,15 @@ def summarize(
     scope: Scope = Scope(),
     currency: str | None = None,
     stale: Iterable[PartialReason] = (),
+    make: Callable[[LedgerContext], SummaryBuilder] = summary_builder,
 ) -> PerformanceSummary:
     """Return the summary of a window, without a sync; `stale` lists more reasons why it is partial.
 
-    Raises NotFoundError, MixedCurrencyError, StoreError.
+    `make` returns the builder. Raises NotFoundError, MixedCurrencyError, StoreError.
     """
     with timed_event(_log, "tearsheet.summary") as event:
         with context.ledger.snapshot():
-            builder = summary_builder(context)
+            builder = make(context)
             summary = builder.summary(window, scope, currency, stale)
         event.add(
             window=window.kind,

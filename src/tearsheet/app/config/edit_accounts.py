@@ -7,11 +7,13 @@ from msgspec.structs import asdict, replace
 
 from tearsheet.app.config.settings_audit import AuditEntry, read_content, record_change
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.currency.stated_rates import StatedRates
 from tearsheet.app.kept_accounts import KeptAccounts, keep_accounts, kept_accounts
-from tearsheet.errors import NotFoundError
+from tearsheet.errors import NotFoundError, SettingsError
 from tearsheet.performance.account import StatedAccount
 from tearsheet.sources.config.accounts import KEYS, AccountsFile, parse_accounts
 from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.rate import DEFAULT_MAX_AGE, BaseTerms
 
 _FILE = "accounts"
 
@@ -39,6 +41,8 @@ class AccountsEditor:
         An account without a value is taken back. Raises SettingsError, StoreError.
         """
         stated = parse_accounts(text, file, self._context.settings.currency)
+        if stated.base is not None and stated.base.rates is not None:
+            self._import_rates(stated.base.rates, file, who)
         ledger = self._context.ledger
         with ledger.writing():
             before = kept_accounts(ledger)
@@ -50,6 +54,16 @@ class AccountsEditor:
                 record_change(ledger, one)
         return changes
 
+    def _import_rates(self, path: str, file: str, who: str) -> None:
+        """Import the rates that the base names. Raises SettingsError for wrong ones, FormatError, InputError."""
+        _, folder = self._context.settings.origin or ({}, Path.cwd())
+        report = StatedRates(self._context).import_file(folder / path, who)
+        if report.rejections:
+            bad = report.rejections[0]
+            raise SettingsError(
+                f"{file}: base.rates is {path}, whose line {bad.line} is wrong: {bad.reason}", bad.hint
+            )
+
     def _changes(self, before: KeptAccounts, after: KeptAccounts, who: str) -> Iterator[AuditEntry]:
         now = self._context.now
         for name in sorted({*before.accounts, *after.accounts}):
@@ -57,10 +71,10 @@ class AccountsEditor:
             for key in KEYS:
                 if old[key] != new[key]:
                     yield AuditEntry(now, who, _FILE, f"{name}.{key}", old[key], new[key])
-        for key in sorted({*before.base, *after.base}):
-            was, now_is = before.base.get(key), after.base.get(key)
-            if was != now_is:
-                yield AuditEntry(now, who, _FILE, f"base.{key}", _text(was), _text(now_is))
+        stated, states = _base_texts(before.base), _base_texts(after.base)
+        for key, was in stated.items():
+            if was != states[key]:
+                yield AuditEntry(now, who, _FILE, f"base.{key}", was, states[key])
 
 
 def texts_of(terms: StatedAccount) -> dict[str, str | None]:
@@ -79,9 +93,11 @@ def _merged(before: KeptAccounts, stated: AccountsFile) -> KeptAccounts:
             accounts.pop(name, None)
         else:
             accounts[name] = terms
-    base = before.base if stated.base is None else dict(stated.base)
+    base = before.base if stated.base is None else stated.base
     return replace(before, accounts=accounts, base=base)
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def _base_texts(base: BaseTerms) -> dict[str, str | None]:
+    pegs = ", ".join(f"{code}: {to}" for code, to in base.pegs.items()) or None
+    age = None if base.max_age == DEFAULT_MAX_AGE else f"{base.max_age}d"
+    return {"currency": base.currency, "max_age": age, "pegs": pegs, "rates": base.rates}

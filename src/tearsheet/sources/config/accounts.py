@@ -1,5 +1,6 @@
 """The accounts file: starting balance, currency and calendar of each account, and the base currency beside them."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -9,12 +10,14 @@ from msgspec import Struct
 from tearsheet.errors import SettingsError
 from tearsheet.performance.account import StatedAccount
 from tearsheet.sources.config.yaml import load_with_lines
+from tearsheet.trade.rate import BaseTerms
 from tearsheet.trade.value_rule import (
     CURRENCY,
     TIME_OF_DAY,
     TIME_ZONE,
     InvalidValueError,
     ValueRule,
+    matching,
     number,
     text_rule,
 )
@@ -24,6 +27,9 @@ _NAME_SIZE = 200
 #: Parts of the file, and the keys of an account.
 PARTS = ("accounts", "base")
 KEYS = ("starting_balance", "currency", "timezone", "day_starts_at")
+BASE_KEYS = ("currency", "rates", "max_age", "pegs")
+_CODE = matching("[A-Z0-9]{2,10}", "a currency code in capitals, such as USDT")
+_MAX_AGE = re.compile(r"([0-9]|[12][0-9]|3[01])d?")
 _NULL = (None, "", "null", "~", "Null", "NULL")
 _Path = tuple[str, ...]
 
@@ -43,11 +49,24 @@ _RULES: dict[str, ValueRule[str]] = {
 }
 
 
+def _days(text: str) -> int:
+    if not (found := _MAX_AGE.fullmatch(text)):
+        raise ValueError
+    return int(found[1])
+
+
+_BASE_RULES: dict[str, ValueRule[Any]] = {
+    "currency": CURRENCY,
+    "rates": matching(r"[^\x00-\x1f]{1,500}", "the path of a file of rates"),
+    "max_age": text_rule("days from 0d to 31d, such as 5d", _days),
+}
+
+
 class AccountsFile(Struct, frozen=True):
     """Content of an accounts file: the terms of each account, None for one whose terms are taken back; and the base."""
 
     accounts: dict[str, StatedAccount | None]
-    base: Mapping[str, Any] | None = None
+    base: BaseTerms | None = None
 
 
 def parse_accounts(text: str, file: str, default_currency: str) -> AccountsFile:
@@ -73,7 +92,28 @@ class _AccountsParser:
         accounts = {name: self._account(name, block) for name, block in named.items()}
         if "base" not in content:
             return AccountsFile(accounts)
-        return AccountsFile(accounts, self._mapping(content["base"], ("base",)))
+        return AccountsFile(accounts, self._base(self._mapping(content["base"], ("base",))))
+
+    def _base(self, block: Mapping[str, Any]) -> BaseTerms:
+        self._check_keys(block, BASE_KEYS, ("base",))
+        values: dict[str, Any] = {
+            key: self._value(rule, block[key], ("base", key))
+            for key, rule in _BASE_RULES.items()
+            if key in block
+        }
+        return BaseTerms(**values, pegs=self._pegs(self._mapping(block.get("pegs"), ("base", "pegs"))))
+
+    def _pegs(self, block: Mapping[str, Any]) -> dict[str, str]:
+        pegs: dict[str, str] = {}
+        for code, to in block.items():
+            path = ("base", "pegs", code)
+            pegs[self._value(_CODE, code, path)] = self._value(_CODE, to, path)
+        for code, to in pegs.items():
+            if to in pegs:
+                raise self._error(
+                    ("base", "pegs", code), to, "a peg leads to a currency that has none, such as USDT: USD"
+                )
+        return pegs
 
     def _account(self, name: str, content: Any) -> StatedAccount | None:
         path: _Path = ("accounts", name)

@@ -95,6 +95,7 @@ PIECES = (
     "cost",
     "cost_share",
     "how",
+    "base_rate",
     "unit",
     "action_id",
     "parent",

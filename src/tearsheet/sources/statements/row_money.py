@@ -364,7 +364,16 @@ def _terms(kind: EventKind, values: Mapping[str, str], number: _Number) -> Event
         cost_share=shares("cost_share"),
         how=values.get("how") or None,
         price=stated("price"),
+        base_rate=_base_rate(values, number),
     )
+
+
+def _base_rate(values: Mapping[str, str], number: _Number) -> Decimal | None:
+    """Return the rate that a row states. Raises RowError for one that is none."""
+    rate = number("base_rate", values.get("base_rate", ""))[0]
+    if rate is not None and rate <= ZERO:
+        raise RowError("bad_number", f"the rate is {rate}", "a rate into the account's currency is above 0")
+    return rate
 
 
 def entry_and_exit(values: Mapping[str, str]) -> dict[str, str]:

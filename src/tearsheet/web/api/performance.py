@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from flask import Response
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.app.judgement import Judge, Judged
@@ -41,7 +42,7 @@ _SEPARATOR = b"\n"
 
 def add_performance(api: Api, app_context: AppContext) -> None:
     """Add the operations under `/api/performance`."""
-    scope = (*parameters.SCOPE, parameters.CURRENCY)
+    scope = (*parameters.SCOPE, parameters.CURRENCY, parameters.BASE)
     for kind, title, answer in (
         ("daily", "The present day, or another", answers.DailyAnswer),
         ("weekly", "The present week, Monday to Sunday, or another", answers.WeeklyAnswer),
@@ -100,8 +101,20 @@ def add_performance(api: Api, app_context: AppContext) -> None:
     )
 
 
+class Money(Struct, frozen=True):
+    """Which money an answer is in: one currency of the ledger, or all converted into a base currency."""
+
+    currency: str | None
+    base: str | None
+
+    @property
+    def cache_key(self) -> str | None:
+        """Return the money as a part of a cache key."""
+        return self.currency if self.base is None else f"{self.currency or ''}>{self.base}"
+
+
 def _period_view(app_context: AppContext, kind: str) -> Callable[..., Response]:
-    def view(date: date | None, currency: str | None, **scope: Any) -> Response:
+    def view(date: date | None, currency: str | None, base: str | None, **scope: Any) -> Response:
         def content(judged: Judged, window: Window) -> dict[str, Any]:
             return {
                 "period": kind,
@@ -116,7 +129,9 @@ def _period_view(app_context: AppContext, kind: str) -> Callable[..., Response]:
         def choose_window(query: QueryContext) -> Window:
             return query.tracker.window(_KINDS[kind], start=date)
 
-        return _cached_response(app_context, kind, choose_window, Scope(**scope), currency, content)
+        return _cached_response(
+            app_context, kind, choose_window, Scope(**scope), Money(currency, base), content
+        )
 
     return view
 
@@ -138,6 +153,7 @@ def _summary_view(app_context: AppContext) -> Callable[..., Response]:
         end: date | None,
         rolling: int | None,
         currency: str | None,
+        base: str | None,
         **scope: Any,
     ) -> Response:
         def content(judged: Judged, chosen: Window) -> dict[str, Any]:
@@ -149,7 +165,13 @@ def _summary_view(app_context: AppContext) -> Callable[..., Response]:
             return query.tracker.window(window, start=start, end=end, rolling=rolling)
 
         return _cached_response(
-            app_context, f"summary-{window}", choose_window, Scope(**scope), currency, content, fresh=True
+            app_context,
+            f"summary-{window}",
+            choose_window,
+            Scope(**scope),
+            Money(currency, base),
+            content,
+            fresh=True,
         )
 
     return view
@@ -163,13 +185,16 @@ def _explain_view(app_context: AppContext) -> Callable[..., Response]:
         end: date | None,
         rolling: int | None,
         currency: str | None,
+        base: str | None,
         **scope: Any,
     ) -> Response:
         with app_context.query() as query:
             if (unchanged := app_context.not_modified(query)) is not None:
                 return unchanged
             chosen = query.tracker.window(window, start=start, end=end, rolling=rolling)
-            explanation = query.tracker.explain(metric, chosen, scope=Scope(**scope), currency=currency)
+            explanation = query.tracker.explain(
+                metric, chosen, scope=Scope(**scope), currency=currency, base=base
+            )
         return success_response(app_context.timestamp, explanation)
 
     return view
@@ -195,7 +220,7 @@ def _cached_response(
     period: str,
     choose_window: Callable[[QueryContext], Window],
     scope: Scope,
-    currency: str | None,
+    money: Money,
     content: Callable[[Judged, Window], dict[str, Any]],
     *,
     fresh: bool = False,
@@ -214,12 +239,17 @@ def _cached_response(
 
         def compute() -> bytes:
             summary = query.tracker.get_summary(
-                window, scope=scope, currency=currency, sync=False, stale=query.sync_errors
+                window,
+                scope=scope,
+                currency=money.currency,
+                base=money.base,
+                sync=False,
+                stale=query.sync_errors,
             )
             judged = judge.judge(summary)
             return _strip_clock(judged.summary, content(judged, window))
 
-        body = app_context.cached_answer(query, period, window, scope, currency, compute)
+        body = app_context.cached_answer(query, period, window, scope, money.cache_key, compute)
         feeds = json_line(judge.feeds()) if fresh else None
     return json_response(_insert_clock(body, app_context.now, feeds))
 
@@ -232,6 +262,7 @@ def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:
         "unrealized_pnl": summary.unrealized_pnl,
         "unrealized_reason": summary.unrealized_reason,
         "message": summary.message,
+        "conversion": summary.conversion,
     }
 
 

@@ -117,6 +117,12 @@ CURRENCY = Parameter(
     {"type": "string", "pattern": "^[A-Z]{3,5}$"},
     CURRENCY_CODE.parse,
 )
+BASE = Parameter(
+    "base",
+    "Convert all currencies into this one, each booking at the rate of its session.",
+    {"type": "string", "pattern": "^[A-Z]{3,5}$"},
+    CURRENCY_CODE.parse,
+)
 _ANY_CODE = matching("[A-Z0-9]{2,10}", "a currency code in capitals")
 RATE_PAIR = tuple(
     Parameter(

@@ -9,6 +9,7 @@ from msgspec import Struct
 from tearsheet.app.reports import Explanation
 from tearsheet.performance.metric import MetricValue
 from tearsheet.performance.summary import (
+    Conversion,
     LimitStatus,
     PartialReason,
     SummaryNote,
@@ -53,6 +54,7 @@ class Numbers(Struct, kw_only=True):
     unrealized_pnl: Decimal | None
     unrealized_reason: str | None
     message: str
+    conversion: Conversion | None
     state: SummaryState
     targets: tuple[TargetVariance, ...]
     limits: tuple[LimitStatus, ...]

@@ -1,0 +1,330 @@
+"""Summaries in the base currency: Σ booking × rate of its session, over accounts and currencies.
+
+It is a view: nothing is stored. An amount without a rate stays out, and is named. A rate that the row of a booking
+states goes first. What rates did to balances is `fx_result`, apart from results.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.app.analysis.balances import Balances
+from tearsheet.app.analysis.summaries import SummaryBuilder, WindowRows, options_from, summary_builder
+from tearsheet.app.analysis.unrealized import Unrealized
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.currency.rate_book import RateBook
+from tearsheet.errors import UsageError
+from tearsheet.performance.conversion import PathOfSession, convert, join
+from tearsheet.performance.metric import Day
+from tearsheet.performance.summary import (
+    Conversion,
+    MissingRate,
+    PartialReason,
+    PerformanceSummary,
+    Scope,
+    SessionRate,
+)
+from tearsheet.performance.tally import BREAKEVEN, LOSS, WIN, Tally, merge
+from tearsheet.store.tables.rows import in_booking_order, in_closing_order
+from tearsheet.trade.amount import ZERO, exact, to_plain_string
+from tearsheet.trade.position import Booking, Position, outcome_of
+from tearsheet.trade.rate import UsedRate
+from tearsheet.trade.session import DAY, Window
+
+_OUTCOMES = {"win": WIN, "loss": LOSS, "breakeven": BREAKEVEN}
+Sessions = list[tuple[date, Tally]]
+
+
+class _Converted(Struct):
+    """Sessions in the base currency, the rates used, and the tallies that have none."""
+
+    sessions: Sessions
+    rates: list[SessionRate]
+    left_out: dict[str, Sessions]
+
+
+class BaseSummaryBuilder(SummaryBuilder):
+    """Builder of summaries in one currency, into which all others are converted."""
+
+    def __init__(self, context: LedgerContext, base: str) -> None:
+        super().__init__(context.ledger, options_from(context.settings), context.now)
+        self._own = summary_builder(context)
+        self._base = base
+        self._context = context
+        self._book: tuple[str, RateBook] | None = None
+
+    @property
+    def rates(self) -> RateBook:
+        """Return the rates of the present state of the ledger."""
+        state = self._ledger.state_id
+        if self._book is None or self._book[0] != state:
+            self._book = state, RateBook(self._ledger, self._base)
+        return self._book[1]
+
+    def summary(
+        self, window: Window, scope: Scope, currency: str | None, stale: Iterable[PartialReason] = ()
+    ) -> PerformanceSummary:
+        """Return the summary of a window and scope in the base currency. Raises UsageError, NotFoundError."""
+        self._currency(window, scope, currency)
+        self.check_account(scope)
+        window = self.from_first_session(window, scope)
+        summary = super().summary(window, scope, currency, stale)
+        conversion = self._conversion(window, scope)
+        reasons = [*summary.partial_reasons, *_missing_reasons(conversion)]
+        return replace(summary, conversion=conversion, partial=bool(reasons), partial_reasons=tuple(reasons))
+
+    def rows(self, window: Window, scope: Scope, currency: str) -> WindowRows:
+        """Return the bookings and closed positions of all currencies, converted; those without a rate stay out."""
+        bookings: list[Booking] = []
+        closed: list[Position] = []
+        cash: list[Booking] = []
+        for money in self._currencies(window, scope):
+            self.rates.load((money,), window.start, window.last_day)
+            own = self._own.rows(window, scope, money)
+            bookings += self._convert_bookings(own.bookings)
+            cash += self._convert_bookings(own.cash)
+            for position in own.closed:
+                rate = self.rates.find(money, self._session(position.closed_at or position.last_at))
+                if rate is not None:
+                    closed.append(_convert_position(position, rate.rate))
+        return WindowRows(in_booking_order(bookings), in_closing_order(closed), in_booking_order(cash))
+
+    def sessions(self, window: Window, scope: Scope, currency: str) -> Sessions:
+        """Return the tally of each session with trading in a window, converted, in order."""
+        return self._convert(window, scope).sessions
+
+    def balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
+        """Return the balance before the window at the rates of the day before; None where no start is stated."""
+        if scope.needs_row_filter:
+            return None
+        with exact():
+            return self._balances(window, scope.account).before
+
+    def rate_of(self, booking: Booking) -> SessionRate | None:
+        """Return the rate by which a booking was converted; None for one in the base currency."""
+        session = self._session(booking.time)
+        used = self.rates.find(booking.currency, session)
+        return None if used is None or used.kind == "same" else shown_rate(session, used)
+
+    def _currency(self, window: Window, scope: Scope, requested: str | None) -> tuple[str, list[str]]:
+        if requested not in (None, self._base):
+            raise UsageError(
+                f"the base currency {self._base} and the currency {requested} contradict each other",
+                "leave one of them out",
+            )
+        if window.last_trades is not None:
+            raise UsageError(
+                "the last trades are those of one currency", "choose dates, or leave the base currency out"
+            )
+        return self._base, []
+
+    def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
+        sessions = self.sessions(window, scope, currency)
+        return merge(tally for _, tally in sessions), [
+            Day(session, tally.curve.net, tally.closed) for session, tally in sessions
+        ]
+
+    def _unrealized(
+        self, window: Window, currency: str, held: list[Position], open_log_trades: int
+    ) -> Unrealized:
+        others = sorted({position.currency for position in held} - {self._base})
+        if others:
+            return Unrealized(None, f"open positions in {', '.join(others)} are not converted")
+        return super()._unrealized(window, currency, held, open_log_trades)
+
+    def _currencies(self, window: Window, scope: Scope) -> list[str]:
+        return self._ledger.tallies.currencies(scope.account, window.start, window.end)
+
+    def _session(self, at: datetime) -> date:
+        return self._options.calendar.trading_day_of(at)
+
+    def _convert(self, window: Window, scope: Scope) -> _Converted:
+        days: dict[date, dict[str, Tally]] = defaultdict(dict)
+        for money in self._currencies(window, scope):
+            self.rates.load((money,), window.start, window.last_day)
+            for session, tally in self._own.sessions(window, scope, money):
+                days[session][money] = tally
+        made = _Converted([], [], defaultdict(list))
+        for session, tallies in sorted(days.items()):
+            used = {money: self.rates.find(money, session) for money in sorted(tallies)}
+            found = {money: rate for money, rate in used.items() if rate is not None}
+            for money in sorted(tallies.keys() - found.keys()):
+                made.left_out[money].append((session, tallies[money]))
+            made.rates += [shown_rate(session, rate) for rate in found.values() if rate.kind != "same"]
+            parts = [convert(tallies[money], rate.rate) for money, rate in found.items()]
+            if len(parts) > 1:
+                parts = [join(parts, self._path(session, scope, found))]
+            made.sessions += [(session, part) for part in parts]
+        return made
+
+    def _path(self, session: date, scope: Scope, rates: Mapping[str, UsedRate]) -> PathOfSession:
+        """Return results and outcomes of a session in order of time, over its currencies."""
+        day = Window.between(session, session)
+        rows = [self._own.rows(day, scope, money) for money in rates]
+        traded = in_booking_order(b for own in rows for b in own.bookings)
+        every = in_booking_order(b for own in rows for b in (*own.bookings, *own.cash))
+        closed = in_closing_order(p for own in rows for p in own.closed)
+        rules = self._options.tally_rules
+        with exact():
+            kinds = [_OUTCOMES[outcome_of(position.net, rules.breakeven_band)] for position in closed]
+            return PathOfSession(
+                [b.net * rates[b.currency].rate for b in traded],
+                [b.result * rates[b.currency].rate for b in every],
+                [kind for kind in kinds if kind or rules.breakeven_breaks_streak],
+            )
+
+    def _convert_bookings(self, bookings: Iterable[Booking]) -> Iterator[Booking]:
+        for booking in bookings:
+            rate = self.rates.find(booking.currency, self._session(booking.time))
+            if rate is not None:
+                yield _convert_booking(booking, rate.rate)
+
+    def _conversion(self, window: Window, scope: Scope) -> Conversion:
+        made = self._convert(window, scope)
+        total = merge(tally for _, tally in made.sessions)
+        missing = {money: _missing(money, own) for money, own in sorted(made.left_out.items())}
+        before = after = fx_result = None
+        reason: str | None = "account_only" if scope.needs_row_filter else None
+        with exact():
+            if reason is None:
+                found = self._balances(window, scope.account)
+                before, after, reason = found.before, found.after, found.reason
+                day = self._last_day(window)
+                for money in sorted(found.without_rate - missing.keys()):
+                    missing[money] = MissingRate(money, day, day, ZERO, ZERO)
+                for used in found.rates:
+                    if all((one.session, one.currency) != (day, used.from_currency) for one in made.rates):
+                        made.rates.append(shown_rate(day, used))
+            if before is not None and after is not None:
+                fx_result = after - before - total.result - total.money.flows
+        return Conversion(
+            base=self._base,
+            gross=total.gross,
+            fees=total.fees,
+            carry=total.carry,
+            net_pnl=total.curve.net,
+            income=total.money.income,
+            costs=total.money.costs,
+            tax=total.money.tax,
+            result=total.result,
+            flows=total.money.flows,
+            fx_result=fx_result,
+            opening_balance=before,
+            balance=after,
+            balance_reason=reason,
+            rates=tuple(made.rates),
+            missing=tuple(missing.values()),
+        )
+
+    def _last_day(self, window: Window) -> date:
+        """Return the last session of a window that has begun."""
+        return max(window.start, min(window.last_day, self._session(self._now)))
+
+    def _balances(self, window: Window, account: str | None) -> "_BaseBalances":
+        """Return the balances before and at the end of a window, each at the rates of its day."""
+        balances = Balances(self._ledger, self._context.settings)
+        last = self._last_day(window)
+        found = _BaseBalances(ZERO, ZERO)
+        for money in self._moneys_held(balances, account):
+            self.rates.load((money,), window.start - DAY, last)
+            before = balances.at_start(account, money, window.start)
+            after = balances.at_end(account, money, window.last_day)
+            if before is None or after is None:
+                return _BaseBalances(None, None, reason=balances.missing(account, money))
+            rate = self.rates.find(money, last)
+            if rate is None:
+                found.without_rate |= {money} if before or after else set()
+                continue
+            if (before or after) and rate.kind != "same":
+                found.rates.append(rate)
+            found.add(before * self._rate_before(money, window, rate), after * rate.rate)
+        return found
+
+    def _rate_before(self, money: str, window: Window, last: UsedRate) -> Decimal:
+        """Return the rate of the day before a window; where none is stated yet, the first one within it."""
+        days = (window.start + DAY * number for number in range(-1, (window.end - window.start).days))
+        found = (self.rates.find(money, day) for day in days)
+        return next((one.rate for one in found if one is not None), last.rate)
+
+    def _moneys_held(self, balances: Balances, account: str | None) -> list[str]:
+        """Return the currencies that an account, or any, has a starting balance in or was booked in."""
+        names = (
+            [account] if account is not None else [*self._ledger.queries.accounts(), *balances.kept.accounts]
+        )
+        held = {money for name in names for money in balances.currencies(name)}
+        return sorted(held) or [self._base]
+
+
+class _BaseBalances(Struct):
+    """Balances in the base before a window and at its end, their rates, and the currencies that have none."""
+
+    before: Decimal | None
+    after: Decimal | None
+    rates: list[UsedRate] = []
+    without_rate: set[str] = set()
+    reason: str | None = None
+
+    def add(self, before: Decimal, after: Decimal) -> None:
+        """Add those of one more currency; call it inside `exact()`."""
+        self.before = (self.before or ZERO) + before
+        self.after = (self.after or ZERO) + after
+
+
+def builder_for(context: LedgerContext, base: str | None) -> SummaryBuilder:
+    """Return a builder of summaries in a base currency, or in one of the ledger; use it in one snapshot."""
+    return summary_builder(context) if base is None else BaseSummaryBuilder(context, base)
+
+
+def shown_rate(session: date, used: UsedRate) -> SessionRate:
+    """Return the rate of a session as it is shown."""
+    return SessionRate(
+        session=session,
+        currency=used.from_currency,
+        rate=used.rate,
+        kind=used.kind,
+        day=used.day,
+        stated=tuple(f"{rate.label} ({rate.source or 'no source'})" for rate in used.stated),
+        pegs=used.pegs,
+    )
+
+
+def _missing(money: str, sessions: Sessions) -> MissingRate:
+    with exact():
+        net = sum((tally.curve.net for _, tally in sessions), ZERO)
+        result = sum((tally.result for _, tally in sessions), ZERO)
+    return MissingRate(money, sessions[0][0], sessions[-1][0], net, result)
+
+
+def _missing_reasons(conversion: Conversion) -> Iterator[PartialReason]:
+    for one in conversion.missing:
+        days = str(one.first) if one.first == one.last else f"{one.first} to {one.last}"
+        left = f"{to_plain_string(one.result)} {one.currency} of {days}"
+        yield PartialReason(
+            "missing_rate",
+            f"no rate of {one.currency} in {conversion.base}: {left} left out; "
+            f"`tearsheet rates add {one.last} {one.currency} {conversion.base} RATE`, or a peg, brings it in",
+        )
+
+
+def _convert_booking(b: Booking, rate: Decimal) -> Booking:
+    with exact():
+        return replace(b, gross=b.gross * rate, fees=b.fees * rate, carry=b.carry * rate, cash=b.cash * rate)
+
+
+def _convert_position(p: Position, rate: Decimal) -> Position:
+    """Return a position with each amount × a rate; its multiplier too, so that its R stays as it is."""
+    with exact():
+        return replace(
+            p,
+            multiplier=p.multiplier * rate,
+            entry_value=p.entry_value * rate,
+            exit_value=p.exit_value * rate,
+            cost=p.cost * rate,
+            gross=p.gross * rate,
+            fees=p.fees * rate,
+            carry=p.carry * rate,
+        )

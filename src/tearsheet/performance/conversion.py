@@ -1,0 +1,60 @@
+"""Tallies in another currency: each amount × the rate of its session; counts, durations and R stay as they are."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.performance.tally import AccountSums, Curve, Streaks, Tally, merge
+from tearsheet.trade.amount import ONE, exact
+from tearsheet.trade.event import ACCOUNT_PARTS
+
+#: The amounts of a tally beside its curve; `test_conversion.py` compares them with its fields.
+AMOUNTS = ("gross", "fees", "won", "lost", "closed_net", "largest_win", "largest_loss", "carry")
+
+
+class PathOfSession(Struct, frozen=True):
+    """What depends on order in a session of several currencies: results in order of time, outcomes of positions."""
+
+    net: Sequence[Decimal]
+    result: Sequence[Decimal]
+    outcomes: Sequence[int]
+
+
+def convert(tally: Tally, rate: Decimal) -> Tally:
+    """Return a tally of one currency with each amount × a rate."""
+    if rate == ONE:
+        return tally
+    with exact():
+        amounts = {name: _times(getattr(tally, name), rate) for name in AMOUNTS}
+        account = None if tally.account is None else _convert_account(tally.account, rate)
+        return replace(tally, **amounts, curve=_convert_curve(tally.curve, rate), account=account)
+
+
+def join(tallies: Iterable[Tally], path: PathOfSession) -> Tally:
+    """Return the tally of one session in several currencies, converted before, with the curves of a path."""
+    total = merge(tallies)
+    account = total.account
+    if account is not None:
+        account = replace(account, curve=Curve.from_amounts(path.result))
+    return replace(
+        total,
+        curve=Curve.from_amounts(path.net),
+        streaks=Streaks.from_outcomes(path.outcomes),
+        account=account,
+    )
+
+
+def _times(amount: Decimal | None, rate: Decimal) -> Decimal | None:
+    return None if amount is None else amount * rate
+
+
+def _convert_curve(curve: Curve, rate: Decimal) -> Curve:
+    falls = tuple((high * rate, depth * rate) for high, depth in curve.falls)
+    return Curve(curve.net * rate, curve.high * rate, curve.low * rate, curve.drawdown * rate, falls)
+
+
+def _convert_account(account: AccountSums, rate: Decimal) -> AccountSums:
+    sums = {part: getattr(account, part) * rate for part in ACCOUNT_PARTS}
+    return AccountSums(**sums, inflows=account.inflows * rate, curve=_convert_curve(account.curve, rate))
