@@ -10,13 +10,15 @@ import pytest
 
 from tests.vectors import case, vector
 
+DATA = Path(__file__).parent / "data"
 VECTORS = [
     json.loads(line)
-    for line in (Path(__file__).parent / "data" / "account_vectors.jsonl").read_text().splitlines()
+    for path in sorted(DATA.glob("*_vectors.jsonl"))
+    for line in path.read_text().splitlines()
 ]
 
 
-CASES = sorted((Path(__file__).parent / "data" / "cases").rglob("expected.json"))
+CASES = sorted((DATA / "cases").rglob("expected.json"))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.parent.name)

@@ -19,9 +19,9 @@ PIVOTS = ("EUR", "USD")
 DEFAULT_MAX_AGE = 5
 _DAY = timedelta(days=1)
 
-#: `same` needs no rate · `peg` is the operator's word · `table` as stated · `turned` is 1 ÷ the stated rate ·
-#: `crossed` is made of two rates of one day.
-RateKind = Literal["same", "peg", "table", "turned", "crossed"]
+#: `same` needs no rate · `row` is stated by the row of the booking · `peg` is the operator's word · `table` as stated ·
+#: `turned` is 1 ÷ the stated rate · `crossed` is made of two rates of one day.
+RateKind = Literal["same", "row", "peg", "table", "turned", "crossed"]
 
 
 class Rate(Struct, frozen=True, order=True):

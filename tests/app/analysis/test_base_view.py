@@ -180,3 +180,28 @@ def test_parts_add_neighbouring_days_add_and_balances_follow(
             assert (first.fx_result or 0) + (second.fx_result or 0) == whole.fx_result
             assert first.balance == second.opening_balance
             assert second.balance == whole.balance
+
+
+def test_a_rate_that_a_row_states_goes_first_and_its_difference_is_a_currency_result(place: Place) -> None:
+    tracker = bring(place, [trade(1, DAYS[0], "EUR", Decimal(12))], [(DAYS[0], "EUR", "1.085")])
+    rows = "account,time,kind,symbol,currency,amount,id,base_rate\n"
+    paid = f"A,{DAYS[0]}T12:00:00Z,dividend,EURX,EUR,100,d1,1.0842\n"
+    tracker.import_file(place.write("events.csv", rows + paid))
+    found = window(tracker, DAYS[0], DAYS[0])
+    assert found.value("net_pnl") == Decimal("10.85") + Decimal("108.42")
+    assert found.conversion is not None
+    assert found.conversion.fx_result == Decimal("0.08")
+    explained = tracker.explain("carry", Window.between(DAYS[0], DAYS[0]), base="USD")
+    (row,) = [one for one in explained.bookings if one.carry]
+    assert row.rate is not None
+    assert (row.rate.kind, row.rate.rate) == ("row", Decimal("1.0842"))
+    # without a rate of the day what states its own still counts, and the rest stays out
+    tracker.import_file(
+        place.write("later.csv", rows + paid.replace(str(DAYS[0]), "2026-10-05").replace("d1", "d2"))
+    )
+    day = date(2026, 10, 5)
+    assert window(tracker, day, day).value("carry") == Decimal("108.42")
+    refused = tracker.import_file(
+        place.write("bad.csv", rows + paid.replace("1.0842", "-1").replace("d1", "d3"))
+    )
+    assert [one.code for one in refused.rejections] == ["bad_number"]

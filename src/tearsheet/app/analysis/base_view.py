@@ -29,6 +29,7 @@ from tearsheet.performance.summary import (
     SessionRate,
 )
 from tearsheet.performance.tally import BREAKEVEN, LOSS, WIN, Tally, merge
+from tearsheet.store.tables.prices import RowRate
 from tearsheet.store.tables.rows import in_booking_order, in_closing_order
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.position import Booking, Position, outcome_of
@@ -56,6 +57,7 @@ class BaseSummaryBuilder(SummaryBuilder):
         self._base = base
         self._context = context
         self._book: tuple[str, RateBook] | None = None
+        self._of_rows: dict[tuple[str, str], RowRate] = {}
 
     @property
     def rates(self) -> RateBook:
@@ -82,15 +84,18 @@ class BaseSummaryBuilder(SummaryBuilder):
         bookings: list[Booking] = []
         closed: list[Position] = []
         cash: list[Booking] = []
+        self._read_row_rates(window, scope)
         for money in self._currencies(window, scope):
             self.rates.load((money,), window.start, window.last_day)
             own = self._own.rows(window, scope, money)
             bookings += self._convert_bookings(own.bookings)
             cash += self._convert_bookings(own.cash)
             for position in own.closed:
-                rate = self.rates.find(money, self._session(position.closed_at or position.last_at))
+                rate = self._rate(
+                    position.account, position.last_key, money, position.closed_at or position.last_at
+                )
                 if rate is not None:
-                    closed.append(_convert_position(position, rate.rate))
+                    closed.append(_convert_position(position, rate))
         return WindowRows(in_booking_order(bookings), in_closing_order(closed), in_booking_order(cash))
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> Sessions:
@@ -107,6 +112,10 @@ class BaseSummaryBuilder(SummaryBuilder):
     def rate_of(self, booking: Booking) -> SessionRate | None:
         """Return the rate by which a booking was converted; None for one in the base currency."""
         session = self._session(booking.time)
+        stated = self._of_rows.get((booking.account, booking.fill_key))
+        if stated is not None:
+            words = f"1 {stated.currency} = {to_plain_string(stated.rate)} {self._base} (its own row)"
+            return SessionRate(session, stated.currency, stated.rate, "row", session, (words,), ())
         used = self.rates.find(booking.currency, session)
         return None if used is None or used.kind == "same" else shown_rate(session, used)
 
@@ -149,16 +158,21 @@ class BaseSummaryBuilder(SummaryBuilder):
             for session, tally in self._own.sessions(window, scope, money):
                 days[session][money] = tally
         made = _Converted([], [], defaultdict(list))
+        with_row_rates = self._read_row_rates(window, scope)
         for session, tallies in sorted(days.items()):
             used = {money: self.rates.find(money, session) for money in sorted(tallies)}
             found = {money: rate for money, rate in used.items() if rate is not None}
-            for money in sorted(tallies.keys() - found.keys()):
-                made.left_out[money].append((session, tallies[money]))
+            left = {money: tallies[money] for money in sorted(tallies.keys() - found.keys())}
             made.rates += [shown_rate(session, rate) for rate in found.values() if rate.kind != "same"]
             parts = [convert(tallies[money], rate.rate) for money, rate in found.items()]
-            if len(parts) > 1:
+            if session in with_row_rates:
+                by_rows, left = self._by_rows(session, scope, left)
+                parts = [by_rows]
+            elif len(parts) > 1:
                 parts = [join(parts, self._path(session, scope, found))]
             made.sessions += [(session, part) for part in parts]
+            for money, tally in left.items():
+                made.left_out[money].append((session, tally))
         return made
 
     def _path(self, session: date, scope: Scope, rates: Mapping[str, UsedRate]) -> PathOfSession:
@@ -179,9 +193,35 @@ class BaseSummaryBuilder(SummaryBuilder):
 
     def _convert_bookings(self, bookings: Iterable[Booking]) -> Iterator[Booking]:
         for booking in bookings:
-            rate = self.rates.find(booking.currency, self._session(booking.time))
+            rate = self._rate(booking.account, booking.fill_key, booking.currency, booking.time)
             if rate is not None:
-                yield _convert_booking(booking, rate.rate)
+                yield _convert_booking(booking, rate)
+
+    def _rate(self, account: str, key: str, money: str, at: datetime) -> Decimal | None:
+        """Return the rate that the row of a booking states, else that of its session."""
+        stated = self._of_rows.get((account, key))
+        if stated is not None:
+            return stated.rate
+        used = self.rates.find(money, self._session(at))
+        return None if used is None else used.rate
+
+    def _read_row_rates(self, window: Window, scope: Scope) -> set[date]:
+        """Read the rates that rows of a window state; return their sessions."""
+        found = self.rates.of_rows(scope.account, self._start(window), self._end(window))
+        self._of_rows = {(one.account, one.key): one for one in found}
+        return {self._session(one.time) for one in found}
+
+    def _by_rows(self, session: date, scope: Scope, without: Iterable[str]) -> tuple[Tally, dict[str, Tally]]:
+        """Return a session whose rows state rates, converted row by row, and what of a currency has no rate at all."""
+        day, tally = Window.between(session, session), self._options.tally_rules.tally
+        rows = self.rows(day, scope, self._base)
+        left: dict[str, Tally] = {}
+        for money in without:
+            own = self._own.rows(day, scope, money)
+            rest = [b for b in (*own.bookings, *own.cash) if (b.account, b.fill_key) not in self._of_rows]
+            if rest:
+                left[money] = tally(rest, [])
+        return tally([*rows.bookings, *rows.cash], rows.closed), left
 
     def _conversion(self, window: Window, scope: Scope) -> Conversion:
         made = self._convert(window, scope)

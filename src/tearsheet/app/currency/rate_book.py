@@ -1,11 +1,11 @@
 """Rates of a ledger, read as they are asked for, by the operator's terms."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.prices import RateTable
+from tearsheet.store.tables.prices import RateTable, RowRate
 from tearsheet.trade.rate import PIVOTS, Rates, UsedRate
 
 
@@ -14,7 +14,8 @@ class RateBook:
 
     def __init__(self, ledger: Ledger, base: str) -> None:
         self.base = base
-        self.terms = kept_accounts(ledger).base
+        self._kept = kept_accounts(ledger)
+        self.terms = self._kept.base
         self._table = RateTable(ledger.queries)
         self._days: dict[str, tuple[date, date]] = {}
         self._rates: dict[str, Rates] = {}
@@ -35,6 +36,14 @@ class RateBook:
         """Return the rate of a currency in the base in a session; None if there is none."""
         self.load((currency,), day, day)
         return self._rates[currency].find(currency, self.base, day)
+
+    def of_rows(self, account: str | None, since: datetime, until: datetime) -> list[RowRate]:
+        """Return the rates that rows state themselves, of accounts whose currency is the base."""
+        found = self._table.of_rows(account, since, until)
+        return [one for one in found if self._money_of(one.account) == self.base != one.currency]
+
+    def _money_of(self, account: str) -> str | None:
+        return self._kept.terms(account).currency or self.terms.currency
 
     def _pairs(self, currency: str) -> list[tuple[str, str]]:
         """Return the pairs, either way, of which the rate can be made."""

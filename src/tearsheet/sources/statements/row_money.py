@@ -303,7 +303,7 @@ def raw_event(
         amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
         quantity=(number("quantity", shares)[0] or ZERO) if kind in CHANGES else ZERO,
         commission=_event_fee(kind, amount, values, fees, layout, number),
-        terms=_terms(kind, values, number) if kind in CHANGES else NO_TERMS,
+        terms=_terms(kind, values, number) if kind in CHANGES else _rate_terms(values, number),
         account=values.get("account", ""),
         currency=unit,
         event_id=values.get("event_id") or values.get("fill_id", ""),
@@ -366,6 +366,11 @@ def _terms(kind: EventKind, values: Mapping[str, str], number: _Number) -> Event
         price=stated("price"),
         base_rate=_base_rate(values, number),
     )
+
+
+def _rate_terms(values: Mapping[str, str], number: _Number) -> EventTerms:
+    rate = _base_rate(values, number)
+    return NO_TERMS if rate is None else EventTerms(base_rate=rate)
 
 
 def _base_rate(values: Mapping[str, str], number: _Number) -> Decimal | None:

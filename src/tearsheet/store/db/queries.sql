@@ -590,6 +590,9 @@ SELECT n.position_id, t.tag FROM note_tag t JOIN note n ON n.id = t.note_id WHER
 -- name: count_tag
 SELECT COUNT(*) FROM note_tag WHERE tag = ?
 
+-- name: stated_rates
+SELECT account, key, currency, time_us, terms FROM fill
+WHERE terms LIKE '%"base_rate"%' AND time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3)
 -- name: rates_of_pair
 SELECT * FROM rate WHERE from_currency = ? AND to_currency = ? AND day >= ? AND day <= ? ORDER BY day, source_id
 -- name: count_rates_of_source

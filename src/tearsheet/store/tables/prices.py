@@ -8,10 +8,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from tearsheet.store.tables.columns import MarkRow, Row
 from tearsheet.store.tables.queries import Queries
+from tearsheet.trade.event import EventTerms
 from tearsheet.trade.rate import Rate
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -82,6 +83,16 @@ class ListedRateRow(RateRow, frozen=True, gc=False):
     who: str | None
 
 
+class StatedRateRow(Row, frozen=True, gc=False):
+    """Row of an event that states the rate into its account's currency."""
+
+    account: str
+    key: str
+    currency: str
+    time_us: int
+    terms: str
+
+
 class StoredRate(Struct, frozen=True):
     """A stored rate, its import, and whether it counts: a later import of the pair and day corrects it."""
 
@@ -94,6 +105,16 @@ class StoredRate(Struct, frozen=True):
     recorded_at: datetime
     recorded_by: str | None
     counts: bool
+
+
+class RowRate(Struct, frozen=True):
+    """Rate into the account's currency that the row of a booking states."""
+
+    account: str
+    key: str
+    currency: str
+    time: datetime
+    rate: Decimal
 
 
 class RateTable:
@@ -110,6 +131,16 @@ class RateTable:
             for row in self._queries.rows(RateRow, "rates_of_pair", (*pair, *span)):
                 found[row.from_currency, row.to_currency, row.day] = row  # the latest import comes last
         return list(map(_to_rate, found.values()))
+
+    def of_rows(self, account: str | None, since: datetime, until: datetime) -> list[RowRate]:
+        """Return the rates that rows of an account, or of any, state themselves."""
+        span = (to_micros(since), to_micros(until), account)
+        found = self._queries.rows(StatedRateRow, "stated_rates", span)
+        return [
+            RowRate(row.account, row.key, row.currency, from_micros(row.time_us), rate)
+            for row in found
+            if (rate := json.decode(row.terms, type=EventTerms).base_rate) is not None
+        ]
 
     def add(self, source_id: int, rates: Iterable[Rate]) -> None:
         """Add the rates of an import."""

@@ -262,7 +262,7 @@ def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:
         "unrealized_pnl": summary.unrealized_pnl,
         "unrealized_reason": summary.unrealized_reason,
         "message": summary.message,
-        "conversion": summary.conversion,
+        **({} if summary.conversion is None else {"conversion": summary.conversion}),
     }
 
 

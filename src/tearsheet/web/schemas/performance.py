@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tearsheet.app.reports import Explanation
 from tearsheet.performance.metric import MetricValue
@@ -54,7 +54,7 @@ class Numbers(Struct, kw_only=True):
     unrealized_pnl: Decimal | None
     unrealized_reason: str | None
     message: str
-    conversion: Conversion | None
+    conversion: Conversion | UnsetType = UNSET
     state: SummaryState
     targets: tuple[TargetVariance, ...]
     limits: tuple[LimitStatus, ...]
