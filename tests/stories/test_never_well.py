@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tearsheet.app.config.source_decisions import Decision, decide
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.cli import main
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.watch.watcher import Watcher
-from tests.support.api import Api
+from tests.support.api import Api, fill
 from tests.support.place import NOON, Place, fills_csv, record
 
 LIMITS = "limits:\n  default: {daily_loss: 500, stale_after: null}\n"
@@ -148,3 +149,88 @@ def test_a_decision_on_a_refused_statement_holds_until_the_file_changes(
     os.utime(path, times=(place.now.timestamp() + 5,) * 2)
     look(place)
     assert "refused_statement" in watched.ask("GET", "/readyz").text
+
+
+BOTH = "daily_pl_target: 100\nlimits:\n  default: {daily_loss: 500, stale_after: null}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("", ["bad_limits", "bad_targets"]),
+        ("# nothing\n\n---\n", ["bad_limits", "bad_targets"]),
+        ("daily_pl_target: 100\n", ["bad_limits"]),
+        ("daily_pl_target: 100\nlimits:\n", ["bad_limits"]),
+        ("daily_pl_target: 100\nlimits: {}\n", ["no_limits"]),
+        ("{}\n", ["no_limits"]),
+    ],
+)
+def test_limits_and_targets_whose_file_is_emptied_go_on_in_doubt(
+    place: Place, text: str, codes: list[str]
+) -> None:
+    """Kind: an emptied or half saved file is valid, and says that nothing is promised any more.
+
+    Places: limits, targets, instruments; empty, comments alone, cut before or behind `limits:`. Who means it says `{}`.
+    """
+    place.now = NOON + timedelta(minutes=5)
+    place.write("config/dashboard-targets.yaml", BOTH)
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    api.fills(fill(1), fill(2, "SELL", 90))
+    assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "ok"
+    assert api.get("/api/performance/summary?account=A")["data"]["targets"] != []
+    place.write("config/dashboard-targets.yaml", text)
+    for one in (api, Api(place, TEARSHEET_SYNC_EVERY_S="0")):
+        verdict = one.get("/api/risk/verdict?account=A")["data"]
+        assert [reason["code"] for reason in verdict["reasons"]] == codes[:1]
+        assert len(verdict["limits"]) == (codes != ["no_limits"])
+        summary = one.get("/api/performance/summary?account=A")["data"]
+        assert [reason["code"] for reason in summary["partial_reasons"]] == codes[1:]
+        assert ("bad_limits" in one.ask("GET", "/readyz").text) == (codes != ["no_limits"])
+    place.write("config/dashboard-targets.yaml", BOTH)
+    assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "ok"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}\n"])
+def test_instruments_whose_file_is_emptied_go_on_in_doubt(place: Place, text: str) -> None:
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    path = place.write("config/instruments.yaml", "MSFT: {multiplier: 50}\n")
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    api.fills(fill(1), fill(2, "SELL", 99))
+    daily = "/api/performance/daily?account=A&date=2026-11-20"
+    assert api.get(daily)["data"]["daily_pnl"] == -50
+    before = path.stat().st_mtime
+    path.write_text(text)
+    os.utime(path, times=(before + 10, before + 10))
+    answer = api.get(daily)
+    lost = text != "{}\n"
+    api.fills(fill(3), fill(4, "SELL", 99))
+    assert api.get(daily)["data"]["daily_pnl"] == (-100 if lost else -51)
+    assert [one["code"] for one in answer["metadata"]["partial_reasons"]] == ["source_gone"] * lost
+    assert api.get("/api/risk/verdict?account=A")["data"]["state"] == ("unknown" if lost else "ok")
+
+
+def test_an_older_instruments_file_is_refused_in_words_that_say_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.write("config/instruments.yaml", "MSFT: {multiplier: 50}\n")
+    Api(place).fills(fill(1), fill(2, "SELL", 99))
+    path.write_text("MSFT: {multiplier: 20}\n")
+    os.utime(path, times=(1_600_000_000,) * 2)
+    monkeypatch.chdir(place.folder)
+    assert main(["check"]) == 65
+    said = capsys.readouterr().err
+    assert "this one is of 2020-09-13 12:26:40 UTC, as after a restore" in said
+    assert main(["sources", "accept", "instruments", "--by", "kim"]) == 0
+    assert main(["check", "--allow-partial"]) == 0
+
+
+def test_a_limits_file_that_is_gone_is_not_said_to_configure_none(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.write("config/dashboard-targets.yaml", LIMITS)
+    monkeypatch.chdir(place.folder)
+    with place.tracker() as tracker:
+        account_verdicts(tracker).for_account("A")
+    path.unlink()
+    assert main(["verdict"]) == 75
+    assert "is gone" in capsys.readouterr().out

@@ -1,13 +1,14 @@
 """Instruments that the books are of: the ledger keeps the last content of the file, and goes on with it."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from tearsheet.app.file_content import bytes_digest, read_small_file
+from tearsheet.app.file_content import RESTORE_HINT, bytes_digest, read_small_file, says_nothing
 from tearsheet.errors import MissingSourceError, OtherRulesError, SettingsError, StoreError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import Ledger
@@ -128,6 +129,14 @@ class InstrumentSource:
             return
         is_edit = not kept.is_known or (str(self.path) in kept.paths and file.mtime_ns > kept.mtime_ns)
         if kept.digest and file.digest != kept.digest and not is_edit:
+            if str(self.path) in kept.paths:
+                raise OtherRulesError(
+                    f"{self.path} was another file when the books were made, and a newer one: this one is of "
+                    f"{_time(file.mtime_ns)}, as after a restore, that one of {_time(kept.mtime_ns)}",
+                    f"put the newer one back; or `tearsheet sources accept {INSTRUMENTS} --by NAME`, "
+                    "and the books are rebuilt by this one",
+                    ("instruments_file",),
+                )
             raise OtherRulesError(
                 f"{self.path} (hash {file.digest}) states other instruments than those that the books are of "
                 f"(hash {kept.digest}, of {', '.join(kept.paths)})",
@@ -163,8 +172,10 @@ class InstrumentSource:
             self._parse(file)
         except SettingsError as error:
             self.problem = error.message
-            return None
-        return file
+        else:
+            if (kept.overrides or kept.fees) and says_nothing(file.data.decode("utf-8")):
+                self.problem = f"{self.path} has nothing in it any more ({RESTORE_HINT})"
+        return None if self.problem else file
 
     def _parse(self, file: _File) -> KeptInstruments:
         from tearsheet.sources.config.fees import fees_in  # a YAML parser, only for a changed file
@@ -178,6 +189,10 @@ class InstrumentSource:
         return KeptInstruments(
             file.digest, (name,), file.mtime_ns, overrides_in(text, name), fees_in(text, name)
         )
+
+
+def _time(at_ns: int) -> str:
+    return f"{datetime.fromtimestamp(at_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def as_text(kept: KeptInstruments) -> str:

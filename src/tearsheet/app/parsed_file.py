@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from tearsheet.app.file_content import file_digest
+from tearsheet.app.file_content import RESTORE_HINT, file_digest, read_small_file
 from tearsheet.errors import MissingSourceError, SettingsError
 from tearsheet.store.tables.ledger import Ledger
 
@@ -22,13 +22,21 @@ TARGETS = "targets"
 class ParsedFile(Generic[T]):
     """Parsed content of a file, from memory, from the ledger under `key`, or from `parse`.
 
-    `parse` receives the path, even if the file is missing. Not thread-safe: one instance per context.
+    `parse` receives the path, even if the file is missing; `find_loss` the last content, a new one and its text, and
+    returns what a half saved file has lost. Not thread-safe: one instance per context.
     """
 
     def __init__(
-        self, ledger: Ledger, path: Path, key: str, kind: type[T], parse: Callable[[Path], T]
+        self,
+        ledger: Ledger,
+        path: Path,
+        key: str,
+        kind: type[T],
+        parse: Callable[[Path], T],
+        find_loss: Callable[[T, T, str], str | None] = lambda last, new, text: None,
     ) -> None:
         self._ledger, self._path, self._kind, self._parse = ledger, path, kind, parse
+        self._find_loss = find_loss
         self._key, self._digest_key = key, f"{key}_digest"
         self._content: T | SettingsError | None = None
         #: hash of the content that was loaded last; empty for a missing file
@@ -86,6 +94,10 @@ class ParsedFile(Generic[T]):
         if digest and self._ledger.get(self._digest_key) == digest and (stored := self.last_stored()):
             return stored
         try:
-            return self._parse(self._path)
+            content = self._parse(self._path)
         except SettingsError as error:
             return error
+        last = self.last_stored() if digest else None
+        text = "" if last is None else (read_small_file(self._path) or b"").decode("utf-8", "replace")
+        lost = None if last is None else self._find_loss(last, content, text)
+        return content if lost is None else SettingsError(f"{self._path} {lost}", RESTORE_HINT)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.file_content import says_nothing
 from tearsheet.app.parsed_file import ParsedFile
 from tearsheet.errors import StoreError
 from tearsheet.log import log_event, timed_event
@@ -58,7 +59,11 @@ def _store(context: LedgerContext, file: ParsedFile[Targets], *, patient: bool) 
 
 def _targets_file(context: LedgerContext) -> ParsedFile[Targets]:
     path = context.settings.targets_file
-    return ParsedFile(context.ledger, path, "targets", Targets, lambda path: parse_file(path)[0])
+    return ParsedFile(context.ledger, path, "targets", Targets, lambda path: parse_file(path)[0], _find_loss)
+
+
+def _find_loss(last: Targets, new: Targets, text: str) -> str | None:
+    return "has nothing in it any more" if last != Targets() and says_nothing(text) else None
 
 
 def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: Targets) -> AlertCheck:

@@ -57,13 +57,14 @@ def verdict(account: str | None, as_json: bool) -> int:
         verdicts = account_verdicts(tracker)
         results = verdicts.all(stale) if account is None else [verdicts.for_account(account, stale)]
         unlimited = verdicts.unlimited_accounts() if account is None else []
+        none = verdicts.limits_error or "No limits are configured."
     if as_json:
         output = results if account is None else results[0]
         click.echo(json_bytes(output).decode(), nl=False)
     else:
         zone = tracker.settings.calendar.timezone
         shown = [format_verdict(one, zone) for one in results]
-        click.echo("\n".join(shown) or "No limits are configured.")
+        click.echo("\n".join(shown) or none)
         for name in unlimited:
             click.echo(f"{name}: {UNLIMITED_REASON}", err=True)
     return EXIT_CODES_BY_STATE[worst_state(results)]

@@ -1,5 +1,6 @@
 """Limits of the targets file, with the last valid version in the ledger as the fallback."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tearsheet.rules.limit import Limits
 from tearsheet.store.tables.ledger import Ledger
 
 _LOCK_TIMEOUT_S = 0.2
+_STATED_NONE = re.compile(r"^(?:limits:\s*)?\{\s*\}\s*(?:#.*)?$", re.MULTILINE)
 
 
 class LoadedLimits(Struct, frozen=True):
@@ -25,7 +27,7 @@ class LimitsFile:
 
     def __init__(self, ledger: Ledger, path: Path) -> None:
         self._ledger = ledger
-        self._file = ParsedFile(ledger, path, "limits", Limits, _parse_limits)
+        self._file = ParsedFile(ledger, path, "limits", Limits, _parse_limits, _find_loss)
 
     def load(self) -> LoadedLimits:
         """Return the current limits, or the last stored ones if the file is invalid. Raises StoreError."""
@@ -48,6 +50,13 @@ class LimitsFile:
         """Save the limits of a valid file in the ledger. Requires a write transaction."""
         if loaded.error is None:
             self._file.store()
+
+
+def _find_loss(last: Limits, new: Limits, text: str) -> str | None:
+    """Return that limits are gone, unless the file says that there are to be none."""
+    if last == Limits() or new != Limits() or _STATED_NONE.search(text):
+        return None
+    return "has no limits any more: the last known ones go on"
 
 
 def _parse_limits(path: Path) -> Limits:
