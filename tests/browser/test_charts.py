@@ -207,3 +207,17 @@ def test_a_chart_that_cannot_be_loaded_says_so_and_an_older_one_too(make_seat: A
     chart.get_by_role("button", name="Try again").click()
     expect(chart.locator(".chart-note")).to_have_count(0)
     seat.complaints[:] = [one for one in seat.complaints if "503" not in one]
+
+
+def test_the_unit_of_the_curve_is_chosen_and_remembered(desk: Any) -> None:
+    page: Page = desk().go("/?range=All")
+    chart = page.locator('[data-chart="equity"]')
+    unit = page.get_by_role("group", name="Unit of the curve")
+    expect(unit.get_by_role("button", name="Percent of the starting balance")).to_be_disabled()
+    expect(chart.locator("svg.plot")).to_be_visible()
+    unit.get_by_role("button", name="Multiples of the initial risk").click()
+    expect(chart).to_contain_text("No closed trade of this period has an initial stop.")
+    page.reload()
+    expect(chart).to_contain_text("No closed trade of this period has an initial stop.")
+    unit.get_by_role("button", name="Money").click()
+    expect(chart.locator("svg.plot")).to_be_visible()

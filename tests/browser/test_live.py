@@ -82,14 +82,14 @@ def test_a_breach_is_in_the_title_at_once_on_every_page(desk: Server, seat: Seat
     beside = Seat(page.context, desk)
     other = beside.go("/trades")
     expect(page).to_have_title("Today · Tearsheet")
-    expect(page.locator("#verdict")).to_have_text("✓ within limits")
+    expect(page.locator("#verdict")).to_have_text("✓ Within limits")
     lose(desk, 20, 200)
     for seen in (other, page):
         seen.bring_to_front()
         expect(seen).to_have_title(
-            "✗ limit broken: A · " + ("Today" if seen is page else "Trades") + " · Tearsheet"
+            "✗ Limit breached: A · " + ("Today" if seen is page else "Trades") + " · Tearsheet"
         )
-        expect(seen.locator("#verdict")).to_have_text("✗ limit broken: A")
+        expect(seen.locator("#verdict")).to_have_text("✗ Limit breached: A")
     expect(page.locator("#limits-A")).to_contain_text("this account must be flat")
     assert seat.complaints + beside.complaints == []
 
@@ -99,16 +99,16 @@ def test_a_server_that_is_gone_is_said_and_one_that_is_back_is_heard(desk: Serve
     is_live(page)
     desk.process.send_signal(signal.SIGTERM)
     desk.process.wait(60)
-    expect(page.locator(".pulse")).to_contain_text("not live · last heard", timeout=20_000)
+    expect(page.locator(".pulse")).to_contain_text("Disconnected · last update", timeout=20_000)
     expect(page.locator("#offline")).to_be_visible(timeout=20_000)
-    expect(page).to_have_title("? not live · Today · Tearsheet")
-    expect(page.locator("#verdict")).to_have_text("? limits not known")
+    expect(page).to_have_title("? Disconnected · Today · Tearsheet")
+    expect(page.locator("#verdict")).to_have_text("? Limit status unknown")
     with desk:
         lose(desk, 20, 10)
         is_live(page)
         expect(page.locator("#offline")).to_be_hidden()
         expect(net(page)).to_have_text("−$2.00")
-        expect(page.locator("#verdict")).to_have_text("✓ within limits")
+        expect(page.locator("#verdict")).to_have_text("✓ Within limits")
 
 
 def test_a_server_that_does_not_come_back_with_an_answer_is_said(desk: Server, seat: Seat) -> None:
@@ -130,10 +130,10 @@ def test_without_streams_it_asks_every_few_seconds(place: Place, browser: Browse
     with Server(place, workers=1, TEARSHEET_SYNC_EVERY_S="0") as desk:
         context = browser.new_context(locale="en-US")
         page = Seat(context, desk).go("/day")
-        expect(page.locator(".pulse")).to_have_text("live, every 5 s")
+        expect(page.locator(".pulse")).to_have_text("Live (every 5 s)")
         lose(desk, 20, 200)
         expect(net(page)).to_have_text("−$200.00", timeout=15_000)
-        expect(page).to_have_title("✗ limit broken: A · Today · Tearsheet")
+        expect(page).to_have_title("✗ Limit breached: A · Today · Tearsheet")
         context.close()
 
 

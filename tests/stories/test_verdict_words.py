@@ -215,5 +215,5 @@ class TestScopes:
         ):
             alerts = api.ask("GET", path).text.partition("Open alerts")[2].partition("</section>")[0]
             assert ("Daily loss" in alerts) is there, path
-        assert "Limits of A" not in api.ask("GET", "/day?account=B").text
-        assert "Limits of A" not in api.ask("GET", "/day?date=2026-11-19").text
+        assert "A limits" not in api.ask("GET", "/day?account=B").text
+        assert "A limits" not in api.ask("GET", "/day?date=2026-11-19").text

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
+from xml.sax.saxutils import escape
 
 from msgspec import Struct
 
@@ -185,9 +186,17 @@ def band_picture(drawn: Sequence[BandPoint], look: BandLook, width: int, height:
 
 
 def two_curves_picture(
-    curves: Sequence[tuple[str, Sequence[DailyPoint]]], words: ChartWords, width: int, height: int
+    curves: Sequence[tuple[str, Sequence[DailyPoint]]],
+    words: ChartWords,
+    width: int,
+    height: int,
+    marks: Sequence[tuple[int, str]] | None = None,
 ) -> Picture:
-    """Return two curves by the number of their trading day, each with its name, on one scale."""
+    """Return two curves by the number of their trading day, each with its name, on one scale.
+
+    With `marks` (number of a day, text) the curves are of the same days: the axis has their dates,
+    and the first curve the marks.
+    """
     with exact():
         totals = [[day.total for day in days] for _, days in curves]
         amounts = [ZERO, *(total for one in totals for total in one)]
@@ -200,8 +209,14 @@ def two_curves_picture(
         for kind, one in zip(("second", "total"), reversed(totals), strict=True):
             places = [(x, frame.axis.place(total)) for x, total in zip(xs, [ZERO, *one], strict=False)]
             parts.append(f'<polyline class="{kind}" points="{points(places)}"/>')
-        stride = max(-(-count * _DAY_LABEL // (frame.right - frame.left)), 1)
-        ticks = [Tick(xs[number], f"day {number}") for number in range(stride, count + 1, stride)]
+        if marks is None:
+            stride = max(-(-count * _DAY_LABEL // (frame.right - frame.left)), 1)
+            ticks = [Tick(xs[number], f"day {number}") for number in range(stride, count + 1, stride)]
+        else:
+            sessions = [day.session for day in curves[0][1]]
+            ticks = date_ticks(sessions, xs[0], xs[-1] - xs[0], middle=True)
+            levels = [ZERO, *totals[0]]
+            parts += [_mark(xs[number], frame.axis.place(levels[number]), said) for number, said in marks]
         parts += time_labels(ticks, frame.axis.bottom + 110, frame.left, frame.right)
         stops = [_stop_of_day(number, xs[number], curves, frame, words) for number in range(1, count + 1)]
         ends = [
@@ -209,6 +224,10 @@ def two_curves_picture(
         ]
         names = tuple(name for name, _ in curves)
         return frame.picture(parts, f"Cumulative P&L by trading day: {', '.join(ends)}", stops, names)
+
+
+def _mark(x: int, y: int, words: str) -> str:
+    return dot("loss", x, y, "4").removesuffix("/>") + f"><title>{escape(words)}</title></circle>"
 
 
 def _stop_of_day(

@@ -33,6 +33,8 @@ from tearsheet.trade.amount import ONE, ZERO, exact
 
 _TOP, _TIME_LABELS, _STRIP, _STRIP_GAP, _BETWEEN = 120, 200, 220, 80, 160
 _RIGHT_LEAST = 160
+#: A narrower picture has its last value in short, so that the line has room.
+_NARROW = 480
 #: Share of the height, without its axes, of the drawdown.
 _DRAWDOWN_SHARE = 32
 _MAX_DOTS, _MAX_NAMES = 120, 8
@@ -128,7 +130,11 @@ class _CurveChart:
         return low - (room if low else ZERO), high + (room if high else ZERO)
 
     def _tag_words(self, total: Decimal) -> str:
-        """Return the last value, whole: the picture says the number that the table says."""
+        """Return the last value, whole where there is room: the picture says the number that the table says."""
+        if self._look.width < _NARROW:
+            plus = "+" if total > 0 and not self._is_equity else ""
+            value = self._base + total
+            return plus + self._words.short(value, abs(value) / 100)
         return self._words.money(self._base + total) if self._is_equity else self._words.result(total)
 
     def _places(

@@ -1,7 +1,7 @@
 """Results of closed trades by weekday, hour, symbol, strategy, side, account, duration, size and tag."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -64,6 +64,30 @@ def breakdown_total(trades: list[ClosedTrade]) -> Group:
     return _group("All", trades)
 
 
+def with_others(groups: Sequence[Group], most: int) -> list[Group]:
+    """Return at most so many groups, in their order: those of the largest results, and the sum of the others."""
+    if len(groups) <= most:
+        return list(groups)
+    largest = sorted(groups, key=lambda group: -abs(group.closed_pnl))[: most - 1]
+    kept = [group for group in groups if group in largest]
+    others = [group for group in groups if group not in largest]
+    return [*kept, _sum(f"{len(others)} others", others)]
+
+
+def _sum(label: str, groups: Sequence[Group]) -> Group:
+    """Return the results of some groups together."""
+    with exact():
+        tally = Tally(
+            wins=sum(group.winning_trades for group in groups),
+            losses=sum(group.losing_trades for group in groups),
+            breakevens=sum(group.breakeven_trades for group in groups),
+            won=sum((group.gross_profit for group in groups), ZERO),
+            lost=sum((group.gross_loss for group in groups), ZERO),
+            closed_net=sum((group.closed_pnl for group in groups), ZERO),
+        )
+    return _group_of(label, tally)
+
+
 def tally_closed_trades(trades: Iterable[ClosedTrade]) -> Tally:
     """Return the outcomes of closed trades as a tally without bookings and streaks."""
     nets: dict[str, list[Decimal]] = {"win": [], "loss": [], "breakeven": []}
@@ -83,7 +107,10 @@ def tally_closed_trades(trades: Iterable[ClosedTrade]) -> Tally:
 
 
 def _group(label: str, members: list[ClosedTrade]) -> Group:
-    tally = tally_closed_trades(members)
+    return _group_of(label, tally_closed_trades(members))
+
+
+def _group_of(label: str, tally: Tally) -> Group:
     data = MetricInput(tally)
     return Group(
         label=label,

@@ -31,7 +31,7 @@ def trade(api: Api, days: int, gain: str, **more: str) -> None:
 
 
 def tile(text: str, metric: str) -> str:
-    found = re.search(rf'metric={metric}[^>]*title="What this rests on">([^<]*)<', text)
+    found = re.search(rf'metric={metric}[^>]*title="View the rows behind this number">([^<]*)<', text)
     assert found, metric
     return found[1]
 

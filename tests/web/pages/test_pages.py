@@ -497,7 +497,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
     card = template.make_module(variables).limits_card([verdict])  # type: ignore[attr-defined]
     assert "must be flat" in card
     assert 'width="80"' in card
-    assert "$100.00 left" in card
+    assert "$100.00 remaining" in card
     assert "heard an hour ago" in card
     assert "<img" not in card
 
@@ -509,15 +509,15 @@ def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
     api.fills(fill(-20), fill(-10, "SELL", 20))
     api.ask("GET", "/")
     text = html.unescape(page(api, "/day"))
-    assert "Limits of A" in text
-    assert "near a limit" in text
-    assert "$20.00 left" in text
+    assert "A limits" in text
+    assert "Near a limit" in text
+    assert "$20.00 remaining" in text
     api.fills(fill(-8), fill(-5, "SELL", 50))
     text = page(api, "/day")
-    assert "✗ limit broken" in text
-    assert "<title>✗ limit broken · Today · Tearsheet</title>" in text
+    assert "✗ Limit breached" in text
+    assert "<title>✗ Limit breached · Today · Tearsheet</title>" in text
     assert "must be flat" in text
-    assert "Limits of" not in page(api, "/day?date=2026-11-19")
+    assert " limits</h2>" not in page(api, "/day?date=2026-11-19")
 
 
 def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: Api) -> None:
@@ -528,7 +528,7 @@ def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: 
         fill(-1470, "SELL", 9, currency="EUR"),
     )
     text = page(api, "/day")
-    assert "Nothing was traded in this session yet" in text
+    assert "No trades yet today" in text
     assert "Latest trades" in text
     assert "+$7.00" in text
     assert 'class="mini' not in text

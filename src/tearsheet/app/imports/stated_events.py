@@ -1,15 +1,15 @@
-"""Events that a person states: how an open position ended, or what was held when the history begins."""
+"""Events that a person states, and those that are missing: how an open position ended, what was held at first."""
 
 import csv
 import io
 import tempfile
-from collections.abc import Mapping, Sequence
-from datetime import datetime, time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from msgspec import json
+from msgspec import Struct, json
 
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.import_file import ImportJob, import_file
@@ -19,14 +19,72 @@ from tearsheet.performance.summary import Scope
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.text.contracts import expiry_of
 from tearsheet.store.tables.columns import FillRow
-from tearsheet.store.tables.query_rows import FirstFillRow, UnmatchedReportRow
+from tearsheet.store.tables.query_rows import FirstFillRow, GapRow, UnmatchedReportRow
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.event import EventTerms
-from tearsheet.trade.position import Position
-from tearsheet.trade.session import from_micros, to_micros
+from tearsheet.trade.position import Position, signed_open_quantity
+from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 
 #: When the last options of a day have been traded in New York.
 _CLOSE = time(16, 20, tzinfo=ZoneInfo("America/New_York"))
+#: Gaps that an opening would fill.
+_CODES = ("unmatched_closes", "unknown_cost")
+
+
+class MissingOpening(Struct, frozen=True):
+    """An instrument whose fills close what nothing opened, or whose cost is unknown.
+
+    `states_results` says whether the broker's own results of these fills are known.
+    """
+
+    account: str
+    symbol: str
+    first_at: datetime
+    detail: str
+    states_results: bool
+
+
+class UnsettledOption(Struct, frozen=True):
+    """An option that is open after its expiry; a short quantity is below 0."""
+
+    account: str
+    symbol: str
+    quantity: Decimal
+    expiry: date
+
+
+def missing_openings(context: LedgerContext) -> list[MissingOpening]:
+    """Return a line for each instrument that lacks its opening, by its first fill."""
+    span = (to_micros(EARLIEST), to_micros(LATEST))
+    found: dict[tuple[str, str], GapRow] = {}
+    with context.ledger.snapshot() as queries:
+        for row in queries.rows(GapRow, "gaps", (*span, None, None)):
+            if row.code in _CODES:
+                found.setdefault((row.account, row.symbol), row)
+        reported = {
+            (account, one.symbol)
+            for account in {account for account, _ in found}
+            for one in queries.rows(UnmatchedReportRow, "unmatched_with_report", (account, None, None))
+        }
+    return [
+        MissingOpening(*key, from_micros(row.time_us), row.detail, key in reported)
+        for key, row in found.items()
+    ]
+
+
+def unsettled_options(context: LedgerContext) -> list[UnsettledOption]:
+    """Return the open options whose expiry is over, the oldest first."""
+    today = context.settings.calendar.trading_day_of(context.now)
+    return sorted(_unsettled(context, today), key=lambda one: (one.expiry, one.account, one.symbol))
+
+
+def _unsettled(context: LedgerContext, today: date) -> Iterator[UnsettledOption]:
+    with context.ledger.snapshot() as queries:
+        held = queries.open_positions(Scope())
+    for position in held:
+        expiry = expiry_of(position.symbol)
+        if expiry is not None and expiry < today:
+            yield UnsettledOption(position.account, position.symbol, signed_open_quantity(position), expiry)
 
 
 def settle(

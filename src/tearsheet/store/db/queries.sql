@@ -219,6 +219,8 @@ SELECT * FROM position WHERE account = ?1 AND symbol = ?2 AND logged = 0 AND (la
 SELECT * FROM position WHERE account = ? AND symbol = ? AND closed_us IS NULL AND logged = 0
 -- name: open_positions
 SELECT * FROM position WHERE closed_us IS NULL ORDER BY account, symbol
+-- name: open_positions_of_account
+SELECT * FROM position WHERE account = ? AND closed_us IS NULL ORDER BY account, symbol
 -- name: closed_all
 SELECT * FROM position WHERE closed_us >= ? AND closed_us < ? ORDER BY closed_us
 -- name: closed_account

@@ -231,7 +231,11 @@ class Queries:
 
     def open_positions(self, scope: Scope) -> list[Position]:
         """Return the open positions of a scope."""
-        found = map(rows.position_from_row, self.rows(PositionRow, "open_positions"))
+        if scope.account is None:
+            held = self.rows(PositionRow, "open_positions")
+        else:
+            held = self.rows(PositionRow, "open_positions_of_account", (scope.account,))
+        found = map(rows.position_from_row, held)
         return [p for p in found if is_in_scope(scope, p, account=True)]
 
     def open_log_positions(self, scope: Scope, currency: str) -> list[Position]:

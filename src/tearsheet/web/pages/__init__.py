@@ -7,6 +7,7 @@ from tearsheet.web.pages.calendar import add_calendar
 from tearsheet.web.pages.frame import Pages
 from tearsheet.web.pages.importing.guides import add_guides
 from tearsheet.web.pages.importing.imports import add_import_pages
+from tearsheet.web.pages.importing.openings import add_opening_pages
 from tearsheet.web.pages.importing.uploads import add_upload_pages
 from tearsheet.web.pages.login import add_login
 from tearsheet.web.pages.overview import add_overview
@@ -39,6 +40,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_settings,
         add_import_pages,
         add_upload_pages,
+        add_opening_pages,
         add_guides,
         add_login,
     ):

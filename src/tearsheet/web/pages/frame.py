@@ -21,6 +21,7 @@ from tearsheet.web.rendering.assets import asset_url
 from tearsheet.web.rendering.glossary import anchor
 from tearsheet.web.rendering.labels import VERDICT_LABELS, link, render_code, verdict_reason
 from tearsheet.web.rendering.locales import preferred_locale
+from tearsheet.web.rendering.report import sample_count
 from tearsheet.web.server.context import AppContext
 
 _CONTENT_POLICY = (
@@ -98,6 +99,7 @@ class Pages:
             "locale": preferred_locale(tag for tag, _ in request.accept_languages),
             "metrics": METRICS,
             "anchor": anchor,
+            "sample_count": sample_count,
             "limit_table": LIMITS,
             "query": request.args,
             "verdict_labels": VERDICT_LABELS,
@@ -122,7 +124,7 @@ def form_text(name: str) -> str:
     """Return a short text of a form, empty if absent. Raises HttpError 422 for an unprintable or long one."""
     text = request.form.get(name, "").strip()
     if len(text) > _MAX_FORM_TEXT or any(not c.isprintable() for c in text):
-        raise HttpError(422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters")
+        raise HttpError(422, f"{name} is too long or contains control characters", "1 to 200 characters")
     return text
 
 
@@ -169,4 +171,4 @@ def _check_origin() -> None:
     # compressed and answered with 304
     origin = request.headers.get("Origin", "")
     if origin.partition("://")[2] != request.host:
-        raise HttpError(403, "this form did not come from this dashboard", "open the page and try again")
+        raise HttpError(403, "this form was not sent from this dashboard", "reload the page and try again")

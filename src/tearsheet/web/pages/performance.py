@@ -9,7 +9,7 @@ from flask import Response, request
 from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.app.analysis.curves import Curves
 from tearsheet.app.judgement import Judge
-from tearsheet.performance.breakdown import GROUPINGS
+from tearsheet.performance.breakdown import GROUPINGS, with_others
 from tearsheet.performance.series import by_fitting_period
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.tracker import PerformanceTracker
@@ -159,6 +159,8 @@ def _breakdown(pages: Pages) -> Callable[..., Response]:
                 total=charts.breakdown_total(selection),
                 label=GROUPINGS[by][0],
                 groups=groups,
+                shown=with_others(groups, most) if most else groups,
+                by_label="Duration" if by == "held" else by.capitalize(),
                 filters=filters,
                 groupings=GROUPINGS,
                 currency=charts.currency(selection),

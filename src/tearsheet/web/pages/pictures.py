@@ -9,6 +9,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from tearsheet.app.analysis.charts import Charts, Selection
+from tearsheet.app.analysis.curve_units import curve_in_percent, curve_in_r
 from tearsheet.app.analysis.curves import Curves
 from tearsheet.export.bar_charts import columns_picture, two_curves_picture
 from tearsheet.export.curve_chart import CurveLook, curve_picture
@@ -22,7 +23,13 @@ from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.pages.frame import PageRoute, Pages
 from tearsheet.web.pages.results import PARAMETERS, link_parameters, selection_from_link
-from tearsheet.web.rendering.chart_words import chart_words, distribution_chart, rolling_chart
+from tearsheet.web.rendering.chart_words import (
+    chart_words,
+    distribution_chart,
+    percent_words,
+    r_words,
+    rolling_chart,
+)
 from tearsheet.web.rendering.labels import window_label
 from tearsheet.web.rendering.locales import Locale, preferred_locale
 
@@ -32,6 +39,9 @@ _SIZE = (
 )
 _CURVE = (
     parameters.choice("look", "With its drawdown, or colored by sign.", "equity", "fills", default="equity"),
+    parameters.choice(
+        "unit", "Money, percent of the balance before, or R.", "money", "percent", "r", default="money"
+    ),
     parameters.choice("strip", "Whether the strip of all history is below.", "yes"),
     parameters.place_in_time("zoom_start", "First day or instant of the part shown."),
     parameters.place_in_time("zoom_end", "Last day or instant of the part shown, included."),
@@ -108,18 +118,34 @@ def _curve(asked: PictureQuery) -> Picture | None:
     values, tracker, selection = asked.values, asked.tracker, asked.selection
     start, end = values["zoom_start"], values["zoom_end"]
     curve = _zoomed(Curves(tracker), selection, start, end)
-    if not curve.points:
+    found = _in_unit(asked, curve) if curve.points else None
+    if found is None:
         return None
+    curve, words = found
     is_fills = values["look"] == "fills"
     look = CurveLook(
         *asked.size,
         is_split=is_fills,
         with_drawdown=not is_fills,
         is_zoomed=start is not None and end is not None,
-        history=_history(tracker, selection) if values["strip"] else (),
+        history=_history(tracker, selection) if values["strip"] and values["unit"] != "r" else (),
         key=values["look"],
     )
-    return curve_picture(curve, asked.words, look)
+    return curve_picture(curve, words, look)
+
+
+def _in_unit(asked: PictureQuery, curve: DrawnCurve) -> tuple[DrawnCurve, ChartWords] | None:
+    """Return a curve in the unit asked for and its words; None if nothing is known in that unit."""
+    tracker, selection, unit = asked.tracker, asked.selection, asked.values["unit"]
+    zone = tracker.settings.calendar.timezone
+    if unit == "percent":
+        shares = curve_in_percent(curve, Charts(tracker).daily_curve(selection))
+        return None if shares is None else (shares, percent_words(asked.locale, zone))
+    if unit == "r":
+        trades = Charts(tracker).closed_trades(selection)
+        multiples = curve_in_r(curve, trades, tracker.settings.calendar)
+        return (multiples, r_words(asked.locale, zone)) if multiples.points else None
+    return curve, asked.words
 
 
 def _zoomed(

@@ -35,7 +35,8 @@ _TILES = (
     "average_loss",
     "fees",
 )
-_STREAK_TRADES, _LISTED_TRADES, _LISTED_ALERTS = 20, 8, 4
+_STREAK_TRADES, _LISTED_TRADES, _LISTED_ALERTS, _LISTED_VERDICTS = 20, 8, 4, 6
+_WORST_FIRST = ("breach", "unknown", "warn", "ok")
 
 
 def add_today(pages: Pages) -> None:
@@ -75,7 +76,8 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
         "partial": incompleteness(judged.summary),
         "tiles": tiles(summary, comparison, _TILES, day_filters, sparklines),
         "before": short_window_label(previous),
-        "verdicts": verdicts,
+        "verdicts": sorted(verdicts, key=lambda one: _WORST_FIRST.index(one.state))[:_LISTED_VERDICTS],
+        "verdict_count": len(verdicts),
         "unlimited": judge.unlimited if verdicts else [],
         "worst": worst_state(verdicts) if verdicts else "",
         "open_positions": Lists(tracker).open_positions(scope),

@@ -35,6 +35,20 @@ def r_words(locale: Locale, zone: ZoneInfo) -> ChartWords:
     )
 
 
+def percent_words(locale: Locale, zone: ZoneInfo) -> ChartWords:
+    """Return the formats of percentages; amounts are in percent, not fractions of 1."""
+
+    def signed(amount: Decimal) -> str:
+        return locale.return_percent(amount.scaleb(-2))
+
+    return ChartWords(
+        signed,
+        lambda amount: signed(amount).lstrip("+"),
+        lambda text: locale.chart_mark(f"{text}%", ""),
+        zone,
+    )
+
+
 def distribution_chart(
     found: Distribution,
     of: str,

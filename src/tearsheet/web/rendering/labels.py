@@ -16,10 +16,10 @@ from tearsheet.trade.session import Window
 
 #: Labels of an account's limit status, by the state of its verdict.
 VERDICT_LABELS = {
-    "ok": "✓ within limits",
-    "warn": "! near a limit",
-    "unknown": "? limits not known",
-    "breach": "✗ limit broken",
+    "ok": "✓ Within limits",
+    "warn": "! Near a limit",
+    "unknown": "? Limit status unknown",
+    "breach": "✗ Limit breached",
 }
 #: Why an alert is resolved although its rule was not met again.
 _RESOLUTION_LABELS = {
@@ -52,11 +52,15 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "other_currencies": ("/performance", "Show the other currency", {}),
     "overlapping_sources": ("/import", "See the imports", {}),
     "stale_ledger": ("/settings#settings-title", "See the ledger", {}),
+    "unmatched_closes": ("/openings", "State what was held", {}),
+    "unknown_cost": ("/openings", "State the cost", {}),
+    "opening_from_reported": ("/openings", "State the cost", {}),
+    "unsettled_expiry": ("/openings#unsettled-title", "Say how they ended", {}),
     "clock_back": ("/settings#sources-title", "Decide", {}),
     "bad_targets": ("/settings", "Correct the targets", {}),
 }
 #: What a terminal needs and a page does not: the command to run, the option to give.
-_COMMAND = re.compile(r";? (?:see|run) `tearsheet [^`]*`")
+_COMMAND = re.compile(r";? (?:see |run )?`tearsheet [^`]*`(?: closes it)?")
 _OPTION = re.compile(r"; choose one with --\w+")
 _CODE = re.compile(r"`([^`]*)`")
 

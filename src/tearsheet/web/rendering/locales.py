@@ -139,6 +139,10 @@ class Locale(Struct, frozen=True):
         local = self._localize(text)
         return self._with_currency(local, currency) if currency in _SYMBOLS else local
 
+    def symbol(self, currency: str) -> str:
+        """Return the sign of a currency, else its code."""
+        return _SYMBOLS.get(currency, currency)
+
     def _with_currency(self, text: str, currency: str) -> str:
         symbol = _SYMBOLS.get(currency)
         if self.currency_follows:

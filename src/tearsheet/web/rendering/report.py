@@ -176,12 +176,17 @@ def _streak(length: str, kind: str) -> str:
 
 def sample_words(name: str, n: int, locale: Locale) -> str:
     """Return what a metric rests on, with its noun, and whether that is too little."""
+    words = sample_count(name, n, locale)
+    few = 0 < n < _FEW and METRICS[name].unit in ("ratio", "percent", "r")
+    return f"{words}, too few to judge" if few else words
+
+
+def sample_count(name: str, n: int, locale: Locale) -> str:
+    """Return what a metric rests on, with its noun."""
     noun = _SAMPLES.get(name, "trades")
     if n == 1:
         noun = {"losses": "loss", "trades with a stop": "trade with a stop"}.get(noun, noun.removesuffix("s"))
-    words = f"{locale.number(n)} {noun}"
-    few = 0 < n < _FEW and METRICS[name].unit in ("ratio", "percent", "r")
-    return f"{words}, too few to judge" if few else words
+    return f"{locale.number(n)} {noun}"
 
 
 def month_returns(days: Sequence[DailyPoint], balance: Decimal | None) -> list[YearRow]:

@@ -144,17 +144,21 @@ def _caption(name: str, summary: PerformanceSummary) -> str:
     ]
     won, lost, trades, days = (f"{number:,}" for number in counts)
     captions = {
-        "total_trades": f"{won} won, {lost} lost",
+        "total_trades": f"{won} wins, {lost} losses",
         "net_pnl": f"{trades} trade{'s' if trades != '1' else ''}",
         "win_rate": f"{won} of {trades}",
-        "profit_factor": f"{won} won, {lost} lost",
+        "profit_factor": f"{won} wins, {lost} losses",
         "winning_days": f"of {days} day{'s' if days != '1' else ''}",
     }
     multiple = summary.metrics["average_r"]
     if isinstance(multiple.value, Decimal | float) and multiple.n:
-        captions["expectancy"] = f"{multiple.value:+.2f} R · n {multiple.n:,}".replace("-", "\N{MINUS SIGN}")
+        captions["expectancy"] = f"{multiple.value:+.2f} R, {multiple.n:,} with a stop".replace(
+            "-", "\N{MINUS SIGN}"
+        )
     if name in captions:
         return captions[name]
     if name == "current_streak" and value("streak_type") is not None:
-        return f"in a row: {value('streak_type')}"
+        kind = value("streak_type")
+        many = value(name) != 1
+        return f"{'losses' if kind == 'loss' else f'{kind}s'} in a row" if many else str(kind)
     return ""

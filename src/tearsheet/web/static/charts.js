@@ -23,11 +23,31 @@
   const zoomInAddress = () => /^#zoom=(\d{4}-\d\d-[\dT:.]+Z?)\.\.(\d{4}-\d\d-[\dT:.]+Z?)$/.exec(location.hash)?.slice(1) ?? null;
   const putZoom = (zoom) => history.replaceState(null, "", zoom ? `#zoom=${zoom[0]}..${zoom[1]}` : location.pathname + location.search);
 
+  /* the unit of a curve is chosen beside it, and remembered */
+  const unitsOf = (box) => [...box.closest(".card")?.querySelectorAll("[data-unit]") ?? []];
+  const unitOf = (box) => unitsOf(box).find((one) => one.getAttribute("aria-pressed") === "true")?.dataset.unit;
+  function choose(button) {
+    for (const one of button.parentElement.children) one.setAttribute("aria-pressed", String(one === button));
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-unit]");
+    if (!button) return;
+    choose(button);
+    localStorage.setItem("curve-unit", button.dataset.unit);
+    for (const box of button.closest(".card").querySelectorAll("[data-chart]")) load(box);
+  });
+  function remembered(box) {
+    const button = unitsOf(box).find((one) => one.dataset.unit === localStorage.getItem("curve-unit") && !one.disabled);
+    if (button) choose(button);
+  }
+
   function addressOf(box, zoom) {
     const height = Math.max(box.clientHeight, parseInt(getComputedStyle(box).minHeight, 10) || 220);
     const address = new URL(box.dataset.source, location.href);
     address.searchParams.set("width", clamp(Math.floor(box.clientWidth), 120, 4000));
     address.searchParams.set("height", clamp(height, 80, 2000));
+    const unit = unitOf(box);
+    if (unit && unit !== "money") address.searchParams.set("unit", unit);
     if (zoom) { address.searchParams.set("zoom_start", zoom[0]); address.searchParams.set("zoom_end", zoom[1]); }
     return address;
   }
@@ -52,6 +72,7 @@
   function begin(box) {
     const state = { number: 0, found: null, at: null, zoom: "zoom" in box.dataset ? zoomInAddress() : null, size: [0, 0] };
     states.set(box, state);
+    remembered(box);
     sizes.observe(box);
     box.addEventListener("pointerdown", (event) => press(box, state, event));
     box.addEventListener("pointermove", (event) => move(box, state, event));
@@ -73,7 +94,7 @@
     const shown = state.at;
     state.at = null;
     if (!picture) {
-      box.replaceChildren(make("p", "empty", box.dataset.empty ?? page.body.textContent.trim()));
+      box.replaceChildren(make("p", "empty", unitOf(box) === "r" ? "No closed trade of this period has an initial stop." : box.dataset.empty ?? page.body.textContent.trim()));
       return;
     }
     state.layer = state.svg.appendChild(drawn("g", { class: "pointed", "aria-hidden": "true" }));

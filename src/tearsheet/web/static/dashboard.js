@@ -125,6 +125,11 @@ document.addEventListener("input", (event) => {
   for (const item of document.querySelectorAll("[data-filtered] > *")) item.hidden = !item.dataset.text.includes(text);
 });
 
+/* heads of tables stick while rows pass below them; a table wider than its frame scrolls in it instead */
+const measure = () => { for (const frame of document.querySelectorAll(".wide")) frame.toggleAttribute("data-fits", frame.scrollWidth <= frame.clientWidth + 1); };
+for (const name of ["fresh", "htmx:afterSettle"]) document.addEventListener(name, measure);
+for (const name of ["load", "resize"]) addEventListener(name, measure);
+
 /* the heat map starts at its end if it is wider than the screen */
 for (const box of document.querySelectorAll("[data-end]")) box.scrollLeft = box.scrollWidth;
 
@@ -142,7 +147,7 @@ const pressed = (key) => {
   const isPage = Date.now() - wentAt < 1500 && key in PAGES;
   wentAt = key === "g" ? Date.now() : 0;
   const selector = isPage ? `.nav li a:is([href="${PAGES[key]}"], [href^="${PAGES[key]}?"])` : {
-    "/": "[data-search]", "[": 'a[rel="prev"], a[aria-label="The period before"]', "]": 'a[rel="next"], a[aria-label="The period after"]', i: '.nav a[href="/import"]',
+    "/": "[data-search]", "[": 'a[rel="prev"], a[aria-label="Previous period"]', "]": 'a[rel="next"], a[aria-label="Next period"]', i: '.nav a[href="/import"]',
   }[key] ?? (/^[1-6]$/.test(key) ? `[aria-label="Range"] a:nth-of-type(${key})` : "");
   const target = selector && document.querySelector(selector);
   if (!target) return false;

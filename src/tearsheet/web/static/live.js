@@ -10,7 +10,7 @@
   const STREAM = "/api/events", QUIET_S = 11, LOST_S = 4, POLL_MS = 5000, AGAIN_MS = 10000, LONGEST_MS = 300000;
   const RANK = ["ok", "warn", "unknown", "breach"];
   const LABELS = {
-    ok: "✓ within limits", warn: "! near a limit", unknown: "? limits not known", breach: "✗ limit broken",
+    ok: "✓ Within limits", warn: "! Near a limit", unknown: "? Limit status unknown", breach: "✗ Limit breached",
   };
   const root = document.documentElement;
   const offline = document.getElementById("offline");
@@ -62,7 +62,7 @@
     document.dispatchEvent(new Event("fresh"));
   }
 
-  const CLIENT_ATTRIBUTES = new Set(["open", "aria-expanded", "data-ready", "data-path"]);
+  const CLIENT_ATTRIBUTES = new Set(["open", "aria-expanded", "data-ready", "data-path", "data-fits", "aria-pressed"]);
   const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.key : "");
   function patch(old, next) {
     if (old.nodeType !== 1) { if (old.data !== next.data) old.data = next.data; return; }
@@ -152,7 +152,7 @@
     const isShaky = !isLost && hasFailed;
     pulse.hidden = false;
     root.dataset.connection = isLost ? "lost" : isShaky ? "shaky" : mode === "waiting" ? "waiting" : "live";
-    const words = isLost || isShaky ? `not live · last heard ${quiet} s ago` : mode === "poll" ? "live, every 5 s" : mode === "waiting" ? "connecting" : "live";
+    const words = isLost || isShaky ? `Disconnected · last update ${quiet} s ago` : mode === "poll" ? "Live (every 5 s)" : mode === "waiting" ? "Connecting" : "Live";
     if (pulse.lastElementChild.textContent !== words) pulse.lastElementChild.textContent = words;
     if (isLost && offline.hidden) {
       offline.querySelector("time").textContent = clock(receivedAt);
@@ -166,7 +166,7 @@
     if (badge.textContent !== label) badge.textContent = label;
     badge.className = `verdict ${shownState}`;
     badge.hidden = !shownState;
-    const sign = isLost ? "? not live" : shownState === "breach" || shownState === "unknown" || shownState === "warn" ? label : "";
+    const sign = isLost ? "? Disconnected" : shownState === "breach" || shownState === "unknown" || shownState === "warn" ? label : "";
     const title = `${sign ? `${sign} · ` : ""}${name()} · Tearsheet`;
     if (document.title !== title) document.title = title;
   }

@@ -19,7 +19,9 @@ _PAGE_SIZE = 25
 _MAX_CSV_ROWS = 1_000_000
 #: Rejected rows, days and positions that a page lists.
 MAX_ROWS = 100
-_SHOW = parameters.choice("show", "Files, or requests of fills too.", "files", "all", default="files")
+_SHOW = parameters.choice(
+    "show", "`files`, or `all` to include API imports.", "files", "all", default="files"
+)
 _CSV_FIELDS = ("file", "line", "code", "reason", "hint", "account", "text")
 
 
@@ -143,7 +145,7 @@ def _parse_import_id(text: str) -> int:
 def format_titles() -> dict[str, str]:
     """Return the titles of formats by name."""
     return {
-        "api": "Posted fills",
+        "api": "API import",
         "your_mapping": "Your columns",
         **{name: line.title for name, line in known_formats().items()},
     }
