@@ -53,9 +53,12 @@ def test_fees_and_openings_are_stated_by_command(
         said = capsys.readouterr()
         return said.out + said.err
 
-    assert "orphan close: line 2" in run("import", "a.csv")
+    assert "orphan close: line 2" in run("import", "a.csv", code=2)
+    assert "differs_from_broker" in run("summary", "--window", "all", "--json", code=75)
     assert "2 events" not in run("opening", "A", "--from-reported")
-    assert "opening_from_reported" in run("summary", "--window", "all", "--json", code=75)
+    summary = run("summary", "--window", "all", "--json", code=75)
+    assert "opening_from_reported" in summary
+    assert "differs_from_broker" not in summary
     assert "state SYMBOL, QUANTITY and --time" in run("opening", "A", code=EXIT_USAGE)
     assert "states neither" in run("opening", "A", "ACT", "1", "--from-reported", code=EXIT_USAGE)
     assert "no rules" in run("fees")

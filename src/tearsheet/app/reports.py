@@ -57,6 +57,7 @@ class TieOut(Struct, frozen=True, kw_only=True):
     `compared` numbers are those that the file states, `agreeing` those that are the same, or differ only as a method
     (first in, first out) or a rounding does, and `kinds` counts the others and those by kind. `fills` are fills that
     one side lacks or has otherwise. `text` says it in one line; `differences` and `fills` are the first of them.
+    `contradicts`: the days that it is about are partial until they agree or an operator accepts them.
     """
 
     compared: int
@@ -67,6 +68,7 @@ class TieOut(Struct, frozen=True, kw_only=True):
     differences: tuple[TieOutDifference, ...] = ()
     fills: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    contradicts: bool = False
 
 
 class ImportReport(Struct, kw_only=True):

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from tearsheet import log
 from tearsheet.app.imports.import_file import ImportJob, import_file, save_mapping
 from tearsheet.app.imports.preview import Preview
-from tearsheet.app.reconcile.tie_out import preview_import, tie_out
-from tearsheet.app.reports import ImportReport, TieOut
-from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
+from tearsheet.app.reconcile.kept_tie_out import tie_out_import
+from tearsheet.app.reconcile.tie_out import preview_import
+from tearsheet.app.reports import ImportReport
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK
 from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.cli.imports import format_changes
 from tearsheet.cli.options import open_tracker
@@ -45,9 +46,12 @@ def import_(
     tearsheet import fills.csv
     tearsheet import NinjaTrader.csv --timezone America/New_York
     tearsheet import own.csv --map Ticker=symbol --map Qty=quantity --save-layout own
+
+    Exit code 2 says that a file states other results, fees, positions or fills than the books come to: the days that
+    it is about are partial until they agree, or somebody accepts the import (`tearsheet sources`).
     """
     options = file_options_from(values)
-    failed = False
+    failed = contradicted = False
     with open_tracker() as tracker:
         for path in files:
             try:
@@ -62,12 +66,15 @@ def import_(
             _echo_report(path, report, dry_run=dry_run)
             if preview is not None and not report.repeated:
                 click.echo("\n".join(format_changes(preview)))
+            contradicted = contradicted or (report.tie_out is not None and report.tie_out.contradicts)
             failed = failed or (report.rejected > 0 and not report.new + report.events + report.known)
     if save_layout is not None and not dry_run:
         click.echo(
             f"Kept as {save_mapping(save_layout, options)}; files with these columns are recognized from now on."
         )
-    return EXIT_BAD_DATA if failed else EXIT_OK
+    if failed:
+        return EXIT_BAD_DATA
+    return EXIT_BREACH if contradicted else EXIT_OK
 
 
 def _import_one(
@@ -79,7 +86,7 @@ def _import_one(
             preview = preview_import(tracker, job)
             return preview.report, preview
         report = import_file(tracker, job)
-        report.tie_out = tie_out(tracker, job.path, report.layout, job.options)
+        report.tie_out = tie_out_import(tracker, job, report)
         return report, None
 
 
@@ -90,7 +97,7 @@ def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
             f"{path}: imported before, nothing changed ({report.known:,} fills); to read it in another way, "
             f"`tearsheet imports undo {report.id}` first"
         )
-        _echo_tie_out(report.tie_out)
+        _echo_tie_out(report)
         return
     saved_as = (
         "preview only, nothing imported" if dry_run else f"import {report.id}, revision {report.revision}"
@@ -118,15 +125,16 @@ def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
             "  `tearsheet opening` states what was held before; with --from-reported it takes the broker's results, "
             "where the file has them"
         )
-    _echo_tie_out(report.tie_out)
+    _echo_tie_out(report)
     for rejection in report.rejections[:_MAX_LINES]:
         click.echo(format_rejection(rejection))
     if len(report.rejections) > _MAX_LINES:
         click.echo("  … run `tearsheet rejections` to see all")
 
 
-def _echo_tie_out(found: TieOut | None) -> None:
+def _echo_tie_out(report: ImportReport) -> None:
     """Print what the comparison of a file with the ledger comes to."""
+    found = report.tie_out
     if found is None:
         return
     click.echo(f"  {found.text}" if found.agrees else click.style(f"  {found.text}", fg="yellow"))
@@ -142,6 +150,11 @@ def _echo_tie_out(found: TieOut | None) -> None:
         click.echo(f"    {description}")
     if len(told) + len(found.fills) > _MAX_DIFFERENCES:
         click.echo("    … `tearsheet reconcile` shows them all")
+    if found.contradicts:
+        click.echo(
+            click.style("  the days it is about are partial", fg="yellow")
+            + f" until they agree, or `tearsheet sources accept 'import {report.id}' --by NAME`"
+        )
 
 
 @click.command(short_help="Rebuild the books and compare them with the ledger.")

@@ -72,6 +72,8 @@ def show(number: int, as_json: bool) -> None:
     click.echo(f"  {new} new, {known} known, {refused} rejected")
     if record.events:
         click.echo(f"  {record.events:,} events")
+    if record.tie_out is not None:
+        click.echo(f"  when it was compared last, it {record.tie_out.text}")
     for rule, count in record.skipped.items():
         click.echo(f"  changes nothing: {count:,} {rule}")
     for one in rejected:

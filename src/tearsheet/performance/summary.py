@@ -25,6 +25,7 @@ PARTIAL_CODES = {
     "unfinished_line": "a log file ends in an incomplete line (still being written)",
     "records_vanished": "a log file no longer has records that were read; they stay booked until somebody decides",
     "mixed_log": "a log has executions and closed trades; both stay booked until somebody decides how it is read",
+    "differs_from_broker": "an imported statement has other results, fees, positions or fills than the books",
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
     "refused_statement": "a file in a watched folder of statements cannot be read",
     "unread_file": "a file in the log folder may hold a log, and is not read for its name",

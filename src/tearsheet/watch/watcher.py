@@ -19,7 +19,7 @@ from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.limits.checked_context import CheckedContext
 from tearsheet.app.limits.guard_heartbeat import missing_guards
 from tearsheet.app.limits.verdicts import account_verdicts
-from tearsheet.app.reconcile.tie_out import tie_out
+from tearsheet.app.reconcile.kept_tie_out import tie_out_import
 from tearsheet.app.reports import ImportReport, SyncReport
 from tearsheet.app.targets import check_targets, load_targets
 from tearsheet.errors import StoreError, TearsheetError
@@ -176,8 +176,8 @@ class Watcher:
         )
         for path in list(self._inbox.ready_files()):
             try:
-                report = import_file(context, ImportJob(path=path, options=self._statement_options))
-                report.tie_out = tie_out(context, path, report.layout, self._statement_options)
+                job = ImportJob(path=path, options=self._statement_options)
+                report = import_file(context, job)
             except StoreError:
                 raise
             except TearsheetError as error:
@@ -194,6 +194,7 @@ class Watcher:
                         hint=error.hint,
                     )
             else:
+                report.tie_out = tie_out_import(context, job, report)
                 changed = end_refused(context, [path.parent], path.__eq__) or changed or not report.repeated
                 self._emit(
                     "statement",

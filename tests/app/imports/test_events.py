@@ -11,10 +11,12 @@ from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.imports.stated_events import open_from_reported, settle, state_opening
-from tearsheet.app.reconcile.tie_out import tie_out
+from tearsheet.app.reconcile.tie_out import tie_out_within
+from tearsheet.app.reports import TieOut
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
 from tests.support.place import Place, as_rows
 
@@ -46,6 +48,14 @@ def nets(place: Place) -> list[tuple[Decimal, Decimal, Decimal]]:
     with place.tracker() as tracker:
         found = Lists(tracker).closed_trades(ALL, Scope(), 50, None)
         return [(p.gross, p.carry, p.net) for p in found.items]
+
+
+def tied(
+    tracker: PerformanceTracker, path: Path, layout: str, options: StatementOptions = StatementOptions()
+) -> TieOut | None:
+    """What a file states beside the books."""
+    with tracker.ledger.snapshot():
+        return tie_out_within(tracker, path, layout, options)
 
 
 def test_funding_belongs_to_the_position_that_was_held_and_to_the_day_it_was_paid(place: Place) -> None:
@@ -116,7 +126,7 @@ def test_an_import_says_whether_the_broker_agrees(place: Place) -> None:
     folder = Path(__file__).parents[2] / "stories" / "data" / "cases" / "04-splits" / "ib_flex_forward_split"
     with place.tracker() as tracker:
         tracker.import_file(folder / "ib_split.xml", timezone=ZoneInfo("America/New_York"))
-        found = tie_out(
+        found = tied(
             tracker,
             folder / "ib_split.xml",
             "ibkr_flex_xml",
@@ -125,7 +135,7 @@ def test_an_import_says_whether_the_broker_agrees(place: Place) -> None:
         assert found is not None
         assert (found.compared, found.differences) == (4, ())
         assert found.text == "agrees with the broker: 4 of 4"
-        assert tie_out(tracker, folder / "ib_split.xml", "generic_fills") is None
+        assert tied(tracker, folder / "ib_split.xml", "generic_fills") is None
 
 
 def test_an_event_with_the_same_id_and_another_amount_is_rejected(place: Place) -> None:
@@ -251,11 +261,11 @@ def test_results_of_a_flex_query_are_compared_once_and_open_what_they_close(plac
     path = place.write("flex.csv", FLEX)
     with place.tracker() as tracker:
         tracker.import_file(path)
-        before = tie_out(tracker, path, "ibkr_flex_csv")
+        before = tied(tracker, path, "ibkr_flex_csv")
         assert before is not None
         assert before.text == "differs from the broker: 1 of 10 (1 unknown)"
         assert (before.differences[0].symbol, before.differences[0].theirs) == ("OLD", 49)
         open_from_reported(tracker, "U1")
-        after = tie_out(tracker, path, "ibkr_flex_csv")
+        after = tied(tracker, path, "ibkr_flex_csv")
         assert after is not None
         assert after.text == "agrees with the broker: 10 of 10"

@@ -21,7 +21,7 @@ from tearsheet.errors import MissingSourceError, SettingsError, UsageError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.account_states import AccountFeedRow, feed_source
 from tearsheet.store.tables.columns import DoubtRow
-from tearsheet.store.tables.sources import EVERY, INSTRUMENTS, LOGGED, DoubtTable
+from tearsheet.store.tables.sources import DIFFERS, EVERY, INSTRUMENTS, LOGGED, DoubtTable
 from tearsheet.store.write.log_doubts import MIXED
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import LATEST, from_micros, is_ahead
@@ -261,9 +261,12 @@ def _carry_out(
             "a log is not forgotten by account",
             "keep both (its executions and its closed trades), or accept it as one of closed trades alone",
         )
+    if decision == "forget" and any(one.code == DIFFERS for one in ended):
+        raise UsageError("an import is not forgotten", "undo it (`tearsheet imports undo`), or accept it")
+    lasting = (DIFFERS,) if decision == "accept" else (GONE, UNREAD, REFUSED, DIFFERS)
+    for name in {one.source for one in ended if one.code in lasting}:
+        table.allow_absence(name, context.now, by)
     if decision == "keep":
-        for name in {one.source for one in ended if one.code in (GONE, UNREAD, REFUSED)}:
-            table.allow_absence(name, context.now, by)
         return
     for one in mixed:
         transaction.read_log_as_trades(one.account)

@@ -9,6 +9,7 @@ from msgspec import Struct, json
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.preview import Preview, preview_change
+from tearsheet.app.reports import TieOut
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import timed_event
 from tearsheet.store.tables.query_rows import ImportRow, RejectionListRow
@@ -37,7 +38,7 @@ class UndoInfo(Struct, frozen=True):
 
 
 class Import(Struct, frozen=True):
-    """An import: its file, time and importer, and its counts at that time."""
+    """An import: its file, time and importer, its counts at that time, and what it states beside the books."""
 
     id: int
     file: str
@@ -51,6 +52,7 @@ class Import(Struct, frozen=True):
     who: str | None
     undone: UndoInfo | None
     events: int
+    tie_out: TieOut | None
 
 
 class RejectedRow(Struct, frozen=True):
@@ -165,6 +167,7 @@ def _to_import(row: ImportRow) -> Import:
         who=row.who,
         undone=_undo_info(row),
         events=row.events,
+        tie_out=None if row.tie_out is None else json.decode(row.tie_out, type=TieOut),
     )
 
 

@@ -13,3 +13,12 @@ class CheckedContext(LedgerContext):
             from tearsheet.app.limits.verdicts import account_verdicts
 
             account_verdicts(self).evaluate(accounts)
+        if self.ledger.queries.exists("any_contradiction"):
+            self.after_commit(self._recheck)
+
+    def _recheck(self) -> None:
+        """Compare with the changed books again what statements contradicted."""
+        # deferred: few ledgers have such a statement
+        from tearsheet.app.reconcile.kept_tie_out import recheck
+
+        recheck(self)

@@ -245,3 +245,16 @@ def trade_log_effects(
                 )
             )
     return steps
+
+
+def account_effects(
+    queries: Queries, account: str, since: datetime, until: datetime, more: Iterable[str] = ()
+) -> tuple[dict[str, list[Fill]], dict[str, list[FillEffect]]]:
+    """Return an account's fills by instrument since each was last flat, and their effects; `more` are symbols, too."""
+    symbols = {*traded_symbols(queries, account, since), *more}
+    ours = {s: [f for f in fills_since_flat(queries, account, s, since) if f.time < until] for s in symbols}
+    with_events = {s for s in symbols if queries.exists("event_of_stream", (account, s))}
+    return ours, {
+        s: event_effects(queries, account, fills, since, until) if s in with_events else fill_effects(fills)
+        for s, fills in ours.items()
+    }

@@ -15,16 +15,9 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.log_sync import sync_if_writable
 from tearsheet.app.reconcile.broker_side import BrokerNumbers, add_zero_days, collect_numbers
 from tearsheet.app.reconcile.classify import classify
-from tearsheet.app.reconcile.explanations import AccountComparison, CauseKind
+from tearsheet.app.reconcile.explanations import AccountComparison, Cause, CauseKind, NumberKey
 from tearsheet.app.reconcile.match_fills import FillDifference, FillMatch, match_fills
-from tearsheet.app.reconcile.our_fills import (
-    FillEffect,
-    event_effects,
-    fill_effects,
-    fills_since_flat,
-    trade_log_effects,
-    traded_symbols,
-)
+from tearsheet.app.reconcile.our_fills import FillEffect, account_effects, fill_effects, trade_log_effects
 from tearsheet.app.reconcile.our_sums import CostMethod, DayRange, LedgerNumbers, NumberKind
 from tearsheet.errors import FormatError
 from tearsheet.sources.reports.broker_report import GENERIC, read_report
@@ -38,7 +31,7 @@ from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
 
 #: Margin around the period for other trading-day boundaries and shifted fill times.
-_MARGIN = timedelta(days=3)
+MARGIN = timedelta(days=3)
 
 
 class Difference(Struct, frozen=True):
@@ -58,6 +51,7 @@ class Difference(Struct, frozen=True):
     kind: CauseKind
     words: str
     lines: list[int]
+    currency: str | None = None
 
 
 class ReconciledDay(Struct, frozen=True):
@@ -140,7 +134,11 @@ def compare_statement(
             f"{path}: it states nothing that could be compared",
             "it needs results, fees, positions or fills; a single balance tells of no change",
         )
-    notes = [*report.notes, *_unknown_accounts(by_account, known_accounts)]
+    notes = [
+        *report.notes,
+        *(note for one in accounts for note in one.notes),
+        *_unknown_accounts(by_account, known_accounts),
+    ]
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
     return Reconciliation(
@@ -161,6 +159,31 @@ def compare_statement(
     )
 
 
+def contradicted(
+    queries: Queries,
+    calendar: TradingCalendar,
+    account: str,
+    stated: Mapping[NumberKey, Decimal],
+    method: CostMethod,
+) -> dict[NumberKey, Cause]:
+    """Return the numbers of a statement that the ledger still has otherwise, with the causes.
+
+    Call it inside `exact()`.
+    """
+    since = calendar.start(min(span.since for _, span in stated)) - MARGIN
+    until = calendar.end(max(span.day for _, span in stated)) + MARGIN
+    _, own = account_effects(queries, account, since, until)
+    books = with_trade_log(own, trade_log_effects(queries, account, since, until))
+    places: dict[NumberKind, int] = defaultdict(int)
+    for (what, _), number in stated.items():
+        places[what] = max(places[what], -int(number.as_tuple().exponent))
+    found = [
+        classify(AccountComparison(stated, [books], calendar, method, places, fees_in_price=has_fees))
+        for has_fees in (False, True)
+    ]
+    return {key: cause for key, cause in found[0].items() if key in found[1]}
+
+
 class _AccountReconciler:
     def __init__(
         self,
@@ -177,6 +200,7 @@ class _AccountReconciler:
         self.differences: list[Difference] = []
         self.fills: list[FillDifference] = []
         self.days: list[ReconciledDay] = []
+        self.notes: list[str] = []
         self.compared = 0
 
     def compare(self, instruments: Instruments) -> None:
@@ -188,6 +212,7 @@ class _AccountReconciler:
         own = LedgerNumbers(books[0], self._calendar)
         add_zero_days(stated, own, all_positions=self._report.layout != GENERIC)
         self._drop_futures_cash(stated, own, instruments)
+        self._drop_other_currencies(stated, own)
         sides = AccountComparison(
             stated.numbers,
             books,
@@ -217,6 +242,7 @@ class _AccountReconciler:
                     cause.kind,
                     cause.detail,
                     stated.lines.get(key, []),
+                    span.currency or None,
                 )
             )
         self.differences.sort(key=lambda d: (d.session, d.symbol or "", d.what))
@@ -233,27 +259,16 @@ class _AccountReconciler:
 
     def _ledger_versions(self, stated: BrokerNumbers) -> list[Mapping[str, Sequence[FillEffect]]]:
         """Return the effects by instrument: as stored, with the statement's fills, with its fees too."""
-        since = self._calendar.start(stated.first) - _MARGIN
-        until = self._calendar.end(stated.last) + _MARGIN
+        since = self._calendar.start(stated.first) - MARGIN
+        until = self._calendar.end(stated.last) + MARGIN
         theirs = defaultdict(list)
         for one in self._report.fills:
             if one.fill.account == self._name:
                 theirs[one.fill.symbol].append(one)
-        symbols = {*traded_symbols(self._queries, self._name, since), *theirs}
-        ours = {
-            s: [f for f in fills_since_flat(self._queries, self._name, s, since) if f.time < until]
-            for s in symbols
-        }
-        with_events = {s for s in symbols if self._queries.exists("event_of_stream", (self._name, s))}
-        own = {
-            s: event_effects(self._queries, self._name, fills, since, until)
-            if s in with_events
-            else fill_effects(fills)
-            for s, fills in ours.items()
-        }
+        ours, own = account_effects(self._queries, self._name, since, until, theirs)
         logged = trade_log_effects(self._queries, self._name, since, until)
         if not theirs:
-            return [_with_trade_log(own, logged)]
+            return [with_trade_log(own, logged)]
         ids = {o.key for fills in ours.values() for o in fills}
         ids_known = any(one.fill.key in ids for fills in theirs.values() for one in fills)
         window = self._fill_period(stated)
@@ -261,15 +276,15 @@ class _AccountReconciler:
             s: match_fills(
                 theirs[s], ours[s], window, pairs=self._report.from_round_trips, ids_known=ids_known
             )
-            for s in sorted(symbols)
+            for s in sorted(ours)
         }
         self.fills = [d for one in results.values() for d in one.differences]
         self.fills.sort(key=lambda d: (d.at, d.symbol))
         amended = _adjusted_effects(results, own, ours)
         return (
-            [_with_trade_log(steps, logged) for steps in (own, *amended)]
+            [with_trade_log(steps, logged) for steps in (own, *amended)]
             if self.fills
-            else [_with_trade_log(own, logged)]
+            else [with_trade_log(own, logged)]
         )
 
     def _fill_period(self, stated: BrokerNumbers) -> tuple[datetime, datetime] | None:
@@ -295,6 +310,21 @@ class _AccountReconciler:
                 kinds.add("" if isinstance(found, UnknownInstrument) else found.asset_class)
             if "future" in kinds:
                 del stated.numbers[key]
+
+    def _drop_other_currencies(self, stated: BrokerNumbers, own: LedgerNumbers) -> None:
+        """Drop money that the statement has in another currency than the books, or adds up over several."""
+        dropped = set()
+        for key in [key for key in stated.numbers if key[0] != "position"]:
+            span = key[1]
+            booked = {step.currency for step in own.effects_in(replace(span, currency=""))}
+            if (not span.currency and len(booked) > 1) or (
+                span.symbol and span.currency and booked and span.currency not in booked
+            ):
+                del stated.numbers[key]
+                dropped |= {*booked, span.currency} - {""}
+        if dropped:
+            named = ", ".join(sorted(dropped))
+            self.notes.append(f"money of {self._name} in several currencies ({named}) is not compared")
 
     def _time_shifted_symbols(self) -> frozenset[str]:
         """Return the instruments with fills that differ only in time; `""` is added if all of them do."""
@@ -343,7 +373,7 @@ def _adjusted_effects(
     return [filled, priced]
 
 
-def _with_trade_log(
+def with_trade_log(
     steps: Mapping[str, list[FillEffect]], logged: Iterable[FillEffect]
 ) -> Mapping[str, Sequence[FillEffect]]:
     """Merge trade-log trades into the fill effects by time; the open position does not change."""

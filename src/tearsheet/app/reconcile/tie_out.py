@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.import_file import FileImport, ImportJob
-from tearsheet.app.imports.log_sync import sync_if_writable
 from tearsheet.app.imports.preview import Preview, preview_change
 from tearsheet.app.reconcile.reconcile import Difference, Reconciliation, compare_statement
 from tearsheet.app.reports import ImportReport, TieOut, TieOutDifference
@@ -20,33 +19,32 @@ from tearsheet.sources.statements.options import StatementOptions
 _MOST_BYTES = 32 << 20
 _MOST_LISTED = 100
 #: Differences that are no contradiction, and the words for them.
-_HARMLESS = {"method": "first in, first out", "rounding": "rounded"}
+HARMLESS = {"method": "first in, first out", "rounding": "rounded"}
 _RESULTS = frozenset(("realized", "result"))
-
-
-def tie_out(
-    context: LedgerContext, path: Path, layout: str, options: StatementOptions = StatementOptions()
-) -> TieOut | None:
-    """Return the comparison of an imported file, or None if it states nothing beside its fills."""
-    if not _states_results(context, path, layout, options):
-        return None
-    sync_if_writable(context)
-    with context.ledger.snapshot():
-        return tie_out_within(context, path, layout, options)
 
 
 def tie_out_within(
     context: LedgerContext, path: Path, layout: str, options: StatementOptions
 ) -> TieOut | None:
-    """Return the comparison inside a transaction of the caller, which may have imported the file."""
+    """Return the comparison of an imported file, or None if it states nothing beside its fills.
+
+    It runs inside a transaction of the caller, which may have imported the file.
+    """
+    found = compare_import(context, path, layout, options)
+    return None if found is None else summarized(found)
+
+
+def compare_import(
+    context: LedgerContext, path: Path, layout: str, options: StatementOptions
+) -> Reconciliation | None:
+    """Return every difference of an imported file, inside a transaction of the caller; None if it states nothing."""
     if not _states_results(context, path, layout, options):
         return None
-    options = _with_layouts(context, options)
     try:
-        found = compare_statement(context, path, options)
+        found = compare_statement(context, path, _with_layouts(context, options))
     except (FormatError, InputError):
         return None
-    return _summarized(found) if found.compared else None
+    return found if found.compared else None
 
 
 def preview_import(context: LedgerContext, job: ImportJob) -> Preview:
@@ -90,9 +88,10 @@ def _with_layouts(context: LedgerContext, options: StatementOptions) -> Statemen
     return replace(options, layouts=options.layouts or context.settings.layouts_dir)
 
 
-def _summarized(found: Reconciliation) -> TieOut:
+def summarized(found: Reconciliation) -> TieOut:
+    """Return the comparison as imports show it."""
     kinds: Counter[str] = Counter(one.kind for one in found.differences)
-    agreeing = found.compared - sum(number for kind, number in kinds.items() if kind not in _HARMLESS)
+    agreeing = found.compared - sum(number for kind, number in kinds.items() if kind not in HARMLESS)
     agrees = agreeing == found.compared and not (found.fills or found.unread)
     return TieOut(
         compared=found.compared,
@@ -108,11 +107,11 @@ def _summarized(found: Reconciliation) -> TieOut:
 
 def _text(found: Reconciliation, kinds: Counter[str], agreeing: int, *, agrees: bool) -> str:
     """Return the comparison in one line."""
-    harmless = [f"{kinds[kind]:,} {words}" for kind, words in _HARMLESS.items() if kinds[kind]]
+    harmless = [f"{kinds[kind]:,} {words}" for kind, words in HARMLESS.items() if kinds[kind]]
     if agrees:
         more = f" ({', '.join(harmless)})" if harmless else ""
         return f"agrees with the broker: {agreeing:,} of {found.compared:,}{more}"
-    named = [f"{number:,} {kind}" for kind, number in kinds.items() if kind not in _HARMLESS]
+    named = [f"{number:,} {kind}" for kind, number in kinds.items() if kind not in HARMLESS]
     named += [f"{len(found.fills):,} fills"] if found.fills else []
     named += [f"{len(found.unread):,} rejected rows not compared"] if found.unread else []
     head = f"differs from the broker: {found.compared - agreeing:,} of {found.compared:,}"

@@ -146,6 +146,13 @@ def _major_of(priced: str) -> tuple[str, ...]:
     return ("GBP",) if priced in _PENCE else ()
 
 
+def fee_at_rate(raw: RawFill, cost: Decimal | None, rate: Decimal | None) -> Decimal | None:
+    """Convert a fee from the account's currency, and drop the result, which is in it, too, and rounded there."""
+    if rate not in (None, ONE):
+        raw.realized = ""
+    return None if cost is None else in_trade_currency(cost, rate)
+
+
 def in_trade_currency(cost: Decimal, rate: Decimal | None) -> Decimal:
     """Convert a fee from the account's currency to the trade's; `rate` is the value of one unit of the latter."""
     if not rate or not cost:

@@ -32,9 +32,9 @@ from tearsheet.sources.statements.row_money import (
     checked_amount,
     entry_and_exit,
     event_time,
+    fee_at_rate,
     fee_of_quote_row,
     first_text,
-    in_trade_currency,
     mark_unpointed,
     multiplier_by_amount,
     multiplier_by_volume,
@@ -442,8 +442,8 @@ class RuleMapper:
             number, unit = self._fees.total(row.fees, raw.currency, row.values, self._number)
         else:
             number, unit = None, ""  # no column of fees says anything
-        if number is not None and fees.at_rate:
-            number = in_trade_currency(number, self._number("rate", row.values.get("rate", ""))[0])
+        if fees.at_rate:
+            number = fee_at_rate(raw, number, self._number("rate", row.values.get("rate", ""))[0])
         if number is not None:
             self._set_cost(raw, number, unit or unstated_coin(raw, number, fees, row.values, self._number))
 

@@ -475,14 +475,21 @@ SELECT v.source_id, v.line, v.status, v.fate, v.account, v.symbol, v.key, v.time
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
 -- name: batches
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, b.tie_out, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? ORDER BY b.source_id DESC LIMIT ?
 -- name: batches_of_files
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, b.tie_out, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? AND s.layout <> 'api' ORDER BY b.source_id DESC LIMIT ?
 -- name: batch
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, b.tie_out, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
+-- name: keep_tie_out
+UPDATE batch SET tie_out = ?, contradictions = ? WHERE source_id = ?
+-- name: any_contradiction
+SELECT source_id FROM batch WHERE contradictions IS NOT NULL LIMIT 1
+-- name: contradictions
+SELECT b.source_id, s.name, b.contradictions FROM batch b JOIN source s ON s.id = b.source_id
+WHERE b.contradictions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = b.source_id) ORDER BY b.source_id
 -- name: rejections_of_batch
 SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?
 -- name: setting_changes

@@ -347,6 +347,8 @@ class BatchRow(Row, frozen=True, gc=False):
     skipped: str
     who: str | None
     events: int
+    tie_out: str | None = None
+    contradictions: str | None = None
 
 
 class UndoRow(Row, frozen=True, gc=False):

@@ -48,6 +48,7 @@ class ImportRow(Row, frozen=True, gc=False):
     skipped: str
     events: int
     who: str | None
+    tie_out: str | None
     undone_us: int | None
     undone_by: str | None
     gone: int | None

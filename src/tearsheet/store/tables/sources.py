@@ -22,8 +22,15 @@ LOGGED, EVERY = "", "*"
 INSTRUMENTS = "instruments"
 
 
+#: Code of the doubt about accounts whose broker states other numbers than the books.
+DIFFERS = "differs_from_broker"
 #: A day on which to read a contract of which only the root counts.
 _ANY_DAY = date(2000, 1, 1)
+
+
+def import_name(number: int) -> str:
+    """Return the name of an import among the sources."""
+    return f"import {number}"
 
 
 class LogUsage(Row, frozen=True, gc=False):

@@ -16,7 +16,7 @@ from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.prices import RateTable
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile
-from tearsheet.store.tables.sources import INSTRUMENTS, DoubtTable
+from tearsheet.store.tables.sources import INSTRUMENTS, DoubtTable, import_name
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
 from tearsheet.store.write.log_records import LogRecords, TradeLogMode
@@ -282,6 +282,8 @@ class LedgerTransaction:
         row = UndoRow(source_id=source.id, at_us=self._now_us, who=who, gone=0, stayed=0)
         self._queries.add(UndoRow, [row])
         undo.restore_rejections()
+        doubts = DoubtTable(self._queries)
+        doubts.remove([one for one in doubts.all() if one.source == import_name(source.id)])
         self._taken_back.add(source.layout)
         is_log = source.layout == LOG_LAYOUT
         result = UndoResult(self._records.remove(source.id), 0) if is_log else undo.remove()

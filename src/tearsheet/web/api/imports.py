@@ -10,7 +10,8 @@ from msgspec.structs import asdict, replace
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.history import Import, ImportHistory, UndoReport
 from tearsheet.app.imports.import_file import ImportJob
-from tearsheet.app.reconcile.tie_out import preview_import, tie_out
+from tearsheet.app.reconcile.kept_tie_out import tie_out_import
+from tearsheet.app.reconcile.tie_out import preview_import
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import to_plain_builtins
@@ -126,7 +127,7 @@ def _import(app_context: AppContext, job: ImportJob) -> tuple[ImportReport, dict
     client = app_context.access.client_name(request)
     with app_context.tracker_pool.borrow() as tracker:
         report = ApiWrites(tracker).import_once(idempotency_key(client), replace(job, who=client))
-        report.tie_out = tie_out(tracker, job.path, report.layout, job.options)
+        report.tie_out = tie_out_import(tracker, job, report)
     return report, {}
 
 

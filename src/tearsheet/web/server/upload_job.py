@@ -28,7 +28,8 @@ from tearsheet.app.imports.uploads import (
     UploadResult,
     UploadStore,
 )
-from tearsheet.app.reconcile.tie_out import tie_out, tie_out_within
+from tearsheet.app.reconcile.kept_tie_out import tie_out_import
+from tearsheet.app.reconcile.tie_out import tie_out_within
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import FormatError, InputError, StoreError, TearsheetError, UsageError
 from tearsheet.web.server.context import AppContext
@@ -184,7 +185,7 @@ class _UploadJob:
         for number, file in enumerate(files):
             if file.report is not None:
                 job = self._job(number, self._uploads.path(self._upload.id, number))
-                file.report.tie_out = tie_out(self._context, job.path, file.report.layout, job.options)
+                file.report.tie_out = tie_out_import(self._context, job, file.report)
 
     def _import_one(self, number: int) -> FileResult:
         path = self._uploads.path(self._upload.id, number)

@@ -1,0 +1,185 @@
+"""Comparison of an import with the broker's own numbers, kept with it until they agree, it is undone or accepted."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from msgspec import Struct, json
+from msgspec.structs import replace
+
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.import_file import ImportJob
+from tearsheet.app.imports.log_sync import sync_if_writable
+from tearsheet.app.reconcile.explanations import NumberKey
+from tearsheet.app.reconcile.match_fills import FillDifference
+from tearsheet.app.reconcile.our_sums import CostMethod, DayRange
+from tearsheet.app.reconcile.reconcile import Difference, Reconciliation, contradicted
+from tearsheet.app.reconcile.tie_out import HARMLESS, compare_import, summarized
+from tearsheet.app.reports import ImportReport, TieOut
+from tearsheet.errors import StoreError, TearsheetError
+from tearsheet.log import log_event
+from tearsheet.store.tables.columns import DoubtRow, FillRow, Row
+from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.sources import DIFFERS, DoubtTable, import_name
+from tearsheet.trade.amount import exact
+from tearsheet.trade.session import LATEST, TradingCalendar, from_micros, to_micros
+
+_log = logging.getLogger("tearsheet")
+#: Differences that leave the books right: the sum is the same, or known to be rounded or by another method.
+_NO_CONTRADICTION = frozenset((*HARMLESS, "day boundary"))
+_NEAR = timedelta(seconds=2)
+
+
+class Contradictions(Struct, frozen=True):
+    """What a statement has otherwise than the books: numbers, by its cost method, and fills."""
+
+    method: CostMethod = "average"
+    numbers: tuple[Difference, ...] = ()
+    fills: tuple[FillDifference, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Return whether there is any."""
+        return bool(self.numbers or self.fills)
+
+
+class _KeptRow(Row, frozen=True, gc=False):
+    source_id: int
+    name: str
+    contradictions: str
+
+
+def tie_out_import(context: LedgerContext, job: ImportJob, report: ImportReport) -> TieOut | None:
+    """Compare an imported file with the ledger, and keep with the import what it comes to.
+
+    Return None for a file that states nothing beside its fills. A comparison that fails says so, and the import stays.
+    Raises StoreError.
+    """
+    try:
+        sync_if_writable(context)
+        with context.ledger.snapshot():
+            found = compare_import(context, job.path, report.layout, job.options)
+        if found is None and report.repeated:
+            return None
+        return _keep(context, report, found)
+    except StoreError:
+        raise
+    except TearsheetError as error:
+        text = f"not compared with the broker: {error.message}"
+        return TieOut(compared=0, agreeing=0, agrees=False, text=text)
+
+
+def recheck(context: LedgerContext) -> None:
+    """Compare with the books again what statements contradicted, after a change. Raises StoreError."""
+    ledger = context.ledger
+    if ledger.read_only:
+        return
+    with ledger.writing() as queries:
+        table = DoubtTable(queries)
+        before = [one for one in table.all() if one.code == DIFFERS]
+        accepted, wanted = table.absences(), []
+        for row in queries.rows(_KeptRow, "contradictions"):
+            if import_name(row.source_id) not in accepted:
+                kept = json.decode(row.contradictions, type=Contradictions)
+                left = _left(queries, context.settings.calendar, kept)
+                wanted += _doubts(context, row.source_id, row.name, left)
+        if table.replace(before, wanted):
+            ledger.bump_revision()
+
+
+def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | None) -> TieOut | None:
+    """Save the comparison of an import, and that its windows are in doubt where the broker contradicts."""
+    kept, tied = Contradictions(), None
+    if found is not None:
+        told = tuple(one for one in found.differences if one.kind not in _NO_CONTRADICTION)
+        kept = Contradictions(found.method, told, tuple(found.fills))
+        tied = summarized(found)
+    if context.ledger.read_only:
+        return tied
+    with context.ledger.writing() as queries:
+        is_accepted = import_name(report.id) in DoubtTable(queries).absences()
+        if tied is not None:
+            tied = replace(tied, contradicts=kept.any and not is_accepted)
+            saved = (json.encode(tied).decode(), json.encode(kept).decode() if kept.any else None, report.id)
+            queries.execute("keep_tie_out", saved)
+    recheck(context)
+    if tied is not None and tied.contradicts:
+        log_event(
+            _log, "tearsheet.differs", level=logging.WARNING, id=report.id, file=report.file, text=tied.text
+        )
+    return tied
+
+
+def _left(queries: Queries, calendar: TradingCalendar, kept: Contradictions) -> Contradictions:
+    """Return what of contradictions the books still have otherwise."""
+    by_account: dict[str, dict[NumberKey, Difference]] = defaultdict(dict)
+    for one in kept.numbers:
+        span = DayRange(one.session, one.since, one.symbol or "", one.currency or "")
+        by_account[one.account][one.what, span] = one
+    numbers: list[Difference] = []
+    for account, own in by_account.items():
+        stated = {key: one.theirs for key, one in own.items()}
+        with exact():
+            causes = contradicted(queries, calendar, account, stated, kept.method)
+        numbers += [
+            one for key, one in own.items() if key in causes and causes[key].kind not in _NO_CONTRADICTION
+        ]
+    fills = tuple(one for one in kept.fills if _is_still_different(queries, one))
+    return replace(kept, numbers=tuple(numbers), fills=fills)
+
+
+def _is_still_different(queries: Queries, one: FillDifference) -> bool:
+    """Return whether a fill that one side lacked is still there, or still missing; other doubts stay."""
+    if one.lacking in ("fee", "instant"):
+        return True
+    since = (one.account, one.symbol, to_micros(one.at - _NEAR))
+    rows = queries.rows(FillRow, "fills_of_stream", since)
+    is_there = any(
+        row.side == one.side and row.event is None and from_micros(row.time_us) <= one.at + _NEAR
+        for row in rows
+    )
+    return is_there is (one.lacking == "report")
+
+
+def _doubts(context: LedgerContext, source_id: int, file: str, kept: Contradictions) -> list[DoubtRow]:
+    """Return a doubt for each account that a statement contradicts, of the days that it is about."""
+    calendar = context.settings.calendar
+    numbers: Mapping[str, list[Difference]] = defaultdict(list)
+    fills: Mapping[str, list[FillDifference]] = defaultdict(list)
+    for number in kept.numbers:
+        numbers[number.account].append(number)
+    for fill in kept.fills:
+        fills[fill.account].append(fill)
+    return [
+        _doubt(context, calendar, source_id, file, account, numbers[account], fills[account])
+        for account in sorted({*numbers, *fills})
+    ]
+
+
+def _doubt(
+    context: LedgerContext,
+    calendar: TradingCalendar,
+    source_id: int,
+    file: str,
+    account: str,
+    numbers: Sequence[Difference],
+    fills: Sequence[FillDifference],
+) -> DoubtRow:
+    begins = [*(calendar.start(one.since) for one in numbers), *(one.at for one in fills)]
+    ends = [*(calendar.end(one.session) for one in numbers), *(one.at for one in fills)]
+    # what is held otherwise changes every day after
+    until = LATEST if any(one.what == "position" for one in numbers) else max(ends)
+    counted = [(len(numbers), "number"), (len(fills), "fill")]
+    what = " and ".join(f"{n:,} {noun}{'' if n == 1 else 's'}" for n, noun in counted if n)
+    name = file.rpartition("/")[2]
+    return DoubtRow(
+        source=import_name(source_id),
+        account=account,
+        code=DIFFERS,
+        detail=f"{what} of {account} in {name} ({import_name(source_id)})",
+        since_us=to_micros(min(begins)),
+        until_us=to_micros(until),
+        found_us=to_micros(context.now),
+        kept_in=0,
+    )
