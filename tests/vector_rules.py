@@ -127,7 +127,11 @@ class _Service:
             self._now = max(self._now, datetime.fromisoformat(event["time"]))
         kind = event["type"]
         if kind == "fill":
-            self._post_json("/api/fills", self._fill(n, event))
+            fill = self._fill(n, event)
+            if "leg" in event:  # a file states it, a post does not
+                self._import(n, {**fill, "position_side": event["leg"]})
+            else:
+                self._post_json("/api/fills", fill)
         elif kind == "mark":
             self._post_json("/api/marks", {key: event[key] for key in ("symbol", "price", "time")})
         elif kind == "cash":
@@ -153,12 +157,12 @@ class _Service:
     def _post(self, path: str, body: bytes, kind: str) -> None:
         answer = self._client.post(path, data=body, content_type=kind)
         if answer.status_code >= 300:
-            raise AssertionError(f"{path}: {answer.status_code} {answer.text[:300]}")
+            raise AssertionError(f"{path}: {answer.status_code} {answer.text[:900]}")
 
     def _get(self, path: str, account: str) -> Json:
         answer = self._client.get(path, query_string={"account": account})
         if answer.status_code != 200:
-            raise AssertionError(f"{path}: {answer.status_code} {answer.text[:300]}")
+            raise AssertionError(f"{path}: {answer.status_code} {answer.text[:900]}")
         found: Json = json.loads(answer.data, parse_float=Decimal, parse_int=Decimal)["data"]
         return found
 

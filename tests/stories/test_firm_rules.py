@@ -38,6 +38,13 @@ def test_the_files_of_the_page_are_read() -> None:
     assert len(found.objectives_of("FTMO-100K")) == 4
 
 
+def test_the_group_of_the_page_is_read() -> None:
+    (block,) = [one for one in re.findall(r"```yaml\n([^`]+)```", PAGE) if "groups:" in one]
+    found = parse_limits(block, "targets.yaml")
+    assert found is not None
+    assert found.groups_of("A2") == ["DESK"]
+
+
 def test_the_preset_of_the_presets_page_can_be_chosen() -> None:
     page = (TOP / "docs" / "presets.md").read_text("utf-8")
     (block,) = re.findall(r"```yaml\n([^`]+)```", page)

@@ -3,11 +3,13 @@
 There is at most one per account, limit and trading day; it is over with the day, week or month of its limit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 
 from msgspec.structs import replace
 
 from tearsheet.rules.limit import LIMITS, LimitName, format_usage, limit_label, period_start
+from tearsheet.rules.objective import ObjectiveView
 from tearsheet.rules.target import AlertEvent
 from tearsheet.rules.verdict import LimitView, Verdict
 from tearsheet.trade.amount import ZERO
@@ -39,6 +41,45 @@ def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEve
         incident = last(_episode_id(verdict.account, name))
         if incident is not None and incident.state != "resolved":
             yield replace(incident, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed")
+
+
+def objective_events(
+    verdict: Verdict, objectives: Sequence[ObjectiveView], last: LatestIncident
+) -> Iterator[AlertEvent]:
+    """Yield an event for each objective that is met for the first time: it is told once, and nothing stays open."""
+    for view in objectives:
+        if view.state != "met" or view.value is None or view.threshold is None:
+            continue
+        parts = (verdict.account, view.name, view.threshold, view.since or "", view.by or "")
+        episode = digest("\0".join(map(str, ("objective", *parts))))
+        if last(episode) is not None:
+            continue
+        name = f"{limit_label(view.name)} of {verdict.account}"
+        yield AlertEvent(
+            id=digest(f"{episode}\0met"),
+            episode=episode,
+            kind="objective",
+            rule=view.name,
+            window="life",
+            window_start=view.since.isoformat() if view.since else None,
+            window_end=view.by.isoformat() if view.by else None,
+            account=verdict.account,
+            metric=view.name,
+            actual=view.value,
+            target=view.threshold,
+            severity="warning",
+            sample=0,
+            message=f"{name} is met: {_short(view.value)} of {_short(view.threshold)} ({verdict.trading_day})",
+            raised_at=verdict.as_of,
+            state="resolved",
+            resolved_at=verdict.as_of,
+            currency=verdict.currency,
+        )
+
+
+def _short(value: Decimal) -> str:
+    """Return a number without the digits that a quotient was cut after."""
+    return f"{value:,.2f}" if value != value.to_integral_value() else f"{value:,.0f}"
 
 
 def _is_over(incident: AlertEvent, verdict: Verdict, view: LimitView) -> bool:

@@ -73,6 +73,14 @@ LIMITS: dict[LimitName, LimitType] = {
     "inactivity": LimitType("count", "life", False, "Calendar days since the last fill while flat"),
     "hedged": LimitType("count", "day", True, "Roots that members of a group hold long and short at once"),
 }
+#: Limits that count fills, quantities or days, of whatever currency.
+_WITHOUT_MONEY: tuple[LimitName, ...] = (
+    "max_open_quantity",
+    "trading_hours",
+    "no_trading",
+    "inactivity",
+    "hedged",
+)
 #: Limits that only a group has.
 GROUP_ONLY: tuple[LimitName, ...] = ("hedged",)
 
@@ -161,6 +169,11 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     def breaks_when_equal(self) -> bool:
         """Return whether a value equal to the threshold is a breach."""
         return self.type.breach_when_equal if self.breaks is None else self.breaks == "reached"
+
+    @property
+    def counts_money(self) -> bool:
+        """Return whether the limit counts results, which are of one currency."""
+        return self.name not in _WITHOUT_MONEY or bool(self.scale)
 
     @property
     def needs_opening_equity(self) -> bool:

@@ -202,9 +202,6 @@ class LimitBook:
         self._check_order(booking)
         if booking.is_cash:
             return self._book_cash(booking)
-        if booking.currency != self.context.currency:
-            self.other_currencies.add(booking.currency)
-            return ()
         breaches = self.advance_time(booking.time)
         self._last = booking.order
         self.last_fill_at = self.processed_until = booking.time
@@ -212,7 +209,11 @@ class LimitBook:
         with exact():
             if self._news is not None and self._is_in_news(self._news, booking):
                 self.sums.in_news += 1
-            self.sums.add_booking(booking, position, outside=outside)
+            if booking.currency == self.context.currency:
+                self.sums.add_booking(booking, position, outside=outside)
+            else:
+                self.other_currencies.add(booking.currency)
+                self.sums.add_quantity(booking, outside=outside)
             self.missing_marks = ()
             return breaches + self._evaluate_limits(booking.time, LastChange(booking.fill_key, booking.time))
 
@@ -290,7 +291,10 @@ class LimitBook:
 
     def set_open_positions(self, holdings: Iterable[OpenHolding]) -> None:
         """Set the open positions after the past sessions and before the first booking."""
-        self.sums.set_holdings(holdings)
+        found = list(holdings)
+        own = [one for one in found if one.currency in ("", self.context.currency)]
+        self.sums.set_holdings(own)
+        self.sums.foreign = {one.position_id: one for one in found if one not in own}
 
     def set_open_log_trades(self, opened: Iterable[tuple[datetime, OpenHolding]]) -> tuple[Breach, ...]:
         """Set the open trades that a trade log states, in order of time. Return new breaches."""
@@ -320,8 +324,9 @@ class LimitBook:
 
     def clear_positions(self) -> list[OpenHolding]:
         """Remove and return all open positions, as if they were closed now."""
-        holdings = list(self.sums.holdings.values())
+        holdings = [*self.sums.holdings.values(), *self.sums.foreign.values()]
         self.sums.set_holdings(())
+        self.sums.foreign = {}
         return holdings
 
     def period_start(self, limit: LimitName) -> date | None:

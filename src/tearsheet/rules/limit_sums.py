@@ -3,7 +3,7 @@
 Call the methods inside `exact()`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -30,6 +30,8 @@ class OpenHolding(Struct, frozen=True):
     symbol: str
     quantity: Decimal
     net: Decimal
+    account: str = ""
+    currency: str = ""
 
 
 class UnrealizedPnl(Struct, frozen=True):
@@ -72,7 +74,8 @@ def holdings_before(positions: Iterable[Position], bookings: Iterable[Booking]) 
             now = p.open_quantity if p.side is Side.BUY else -p.open_quantity
             before = now - quantity.get(p.id, ZERO)
             if before and (p.fills > 1 or p.closed_at is None):
-                holdings.append(OpenHolding(p.id, p.symbol, before, p.net - net.get(p.id, ZERO)))
+                held = OpenHolding(p.id, p.symbol, before, p.net - net.get(p.id, ZERO), p.account, p.currency)
+                holdings.append(held)
     return holdings
 
 
@@ -136,6 +139,7 @@ class LimitSums:
         "deposits",
         "equity",
         "flows",
+        "foreign",
         "high",
         "high_at_close",
         "high_with_open",
@@ -172,6 +176,8 @@ class LimitSums:
         self.trades = self.losses = self.outside = self.in_news = 0
         self.equity = self.high = self.high_at_close = self.high_with_open = ZERO
         self.holdings: dict[str, OpenHolding] = {}
+        #: open positions in other currencies, whose money is not counted
+        self.foreign: dict[str, OpenHolding] = {}
         #: open trades that a trade log states, without bookings
         self.logged: dict[str, OpenHolding] = {}
         self.pnl_open: Decimal | None = ZERO
@@ -238,6 +244,20 @@ class LimitSums:
         if not self.holdings:
             self.high_with_open = max(self.high_with_open, self.equity)
 
+    def add_quantity(self, booking: Booking, *, outside: bool) -> None:
+        """Add what a booking in another currency holds, without its money."""
+        before = self.foreign.get(booking.position_id)
+        if booking.event is None:
+            self.last_fill_on = self.session
+        if outside and not self._is_reducing(before, booking):
+            self.outside += 1
+        quantity = booking.quantity + (before.quantity if before else ZERO)
+        if booking.closes or not quantity:
+            self.foreign.pop(booking.position_id, None)
+        elif booking.position_id:
+            held = OpenHolding(booking.position_id, booking.symbol, quantity, ZERO, booking.account)
+            self.foreign[booking.position_id] = held
+
     def add_flow(self, flow: AccountFlow) -> None:
         """Add money that came or left; neither a result nor a high."""
         self.flows += flow.amount
@@ -303,10 +323,22 @@ class LimitSums:
     def open_by(self, name_of: Callable[[str], str]) -> dict[str, Decimal]:
         """Return the absolute open quantity by a name of each symbol, such as its root."""
         found: dict[str, Decimal] = {}
-        for one in (*self.holdings.values(), *self.logged.values()):
+        for one in self._held():
             name = name_of(one.symbol)
             found[name] = found.get(name, ZERO) + abs(one.quantity)
         return found
+
+    def hedged_roots(self, root_of: Callable[[str], str]) -> set[str]:
+        """Return the roots that one account is long and another short."""
+        net: dict[tuple[str, str], Decimal] = {}
+        for one in self._held():
+            key = root_of(one.symbol), one.account
+            net[key] = net.get(key, ZERO) + one.quantity
+        long = {key for key, quantity in net.items() if quantity > 0}
+        short = {key for key, quantity in net.items() if quantity < 0}
+        return {
+            root for root, account in long for other, holder in short if root == other and account != holder
+        }
 
     def open_quantity(self, *, per_symbol: bool) -> Decimal:
         """Return the absolute open quantity: of all instruments, or of the largest one."""
@@ -318,7 +350,12 @@ class LimitSums:
     @property
     def is_open(self) -> bool:
         """Return whether anything is open."""
-        return bool(self.holdings or self.logged)
+        return bool(self.holdings or self.logged or self.foreign)
+
+    def _held(self) -> Iterator[OpenHolding]:
+        yield from self.holdings.values()
+        yield from self.foreign.values()
+        yield from self.logged.values()
 
     def days_idle(self, on: date) -> int:
         """Return the calendar days since the last fill; 0 while anything is open, or before the first fill."""
@@ -357,4 +394,5 @@ class LimitSums:
     def _update_holding(self, before: OpenHolding | None, booking: Booking, net: Decimal) -> None:
         quantity = booking.quantity + (before.quantity if before else ZERO)
         net += before.net if before else ZERO
-        self.holdings[booking.position_id] = OpenHolding(booking.position_id, booking.symbol, quantity, net)
+        held = OpenHolding(booking.position_id, booking.symbol, quantity, net, booking.account)
+        self.holdings[booking.position_id] = held

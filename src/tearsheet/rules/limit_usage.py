@@ -234,6 +234,10 @@ def _inactivity(limit: Limit, sums: LimitSums, _: AccountFacts) -> LimitUsage:
     return _count_usage(limit, sums.days_idle(sums.session))
 
 
+def _hedged(limit: Limit, sums: LimitSums, facts: AccountFacts) -> LimitUsage:
+    return _count_usage(limit, len(sums.hedged_roots(facts.root_of)))
+
+
 _FORMULAS: dict[LimitName, Callable[[Limit, LimitSums, AccountFacts], LimitUsage]] = {
     "daily_loss": _daily_loss,
     "weekly_loss": _weekly_loss,
@@ -246,4 +250,5 @@ _FORMULAS: dict[LimitName, Callable[[Limit, LimitSums, AccountFacts], LimitUsage
     "trading_hours": _trading_hours,
     "no_trading": _no_trading,
     "inactivity": _inactivity,
+    "hedged": _hedged,
 }

@@ -62,13 +62,14 @@ class DayFacts(Struct, frozen=True):
 
 
 class ObjectiveFacts(Struct, frozen=True):
-    """What objectives are judged by: sessions in order since the start, and since the last payout."""
+    """What objectives are judged by: sessions in order since the start, and since the last payout on `paid_on`."""
 
     days: tuple[DayFacts, ...]
     days_since_payout: tuple[DayFacts, ...]
     today: date
     is_flat: bool
     starting_balance: Decimal | None
+    paid_on: date | None = None
 
 
 class ObjectiveView(Struct, frozen=True, kw_only=True):
@@ -126,6 +127,9 @@ class _Judge:
         first, last = one.since or date.min, one.by or date.max
         return [day for day in days if first <= day.session <= last]
 
+    def _since(self, one: Objective) -> date | None:
+        return self._facts.paid_on if one.since_payout else one.since
+
     def _money(self, amount: Decimal, *, is_percent: bool) -> Decimal | None:
         if not is_percent:
             return amount
@@ -148,7 +152,7 @@ class _Judge:
             threshold=one.threshold,
             missing=max(ZERO, one.threshold - value),
             reason=reason,
-            since=one.since,
+            since=self._since(one),
             by=one.by,
         )
 
@@ -165,7 +169,7 @@ class _Judge:
             threshold=target,
             missing=max(ZERO, target - value),
             reason="open_positions" if reached and not self._facts.is_flat else None,
-            since=one.since,
+            since=self._since(one),
             by=one.by,
         )
 
@@ -177,7 +181,7 @@ class _Judge:
             threshold=None,
             missing=None,
             reason="no_starting_balance",
-            since=one.since,
+            since=self._since(one),
             by=one.by,
         )
 
@@ -227,7 +231,7 @@ class _Judge:
                 reason="no_profit",
                 best=best,
                 profit_needed=needed,
-                since=one.since,
+                since=self._since(one),
                 by=one.by,
             )
         part = best * _HUNDRED
@@ -242,7 +246,7 @@ class _Judge:
             best=best,
             share_percent=share,
             profit_needed=needed,
-            since=one.since,
+            since=self._since(one),
             by=one.by,
         )
 
@@ -268,6 +272,6 @@ class _Judge:
             profit_needed=_quotient(best * _HUNDRED, one.threshold),
             target=target,
             counted=counted if one.is_cap else None,
-            since=one.since,
+            since=self._since(one),
             by=one.by,
         )

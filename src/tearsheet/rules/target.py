@@ -92,7 +92,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     note: str | None = None
-    kind: Literal["target", "limit"] = "target"
+    kind: Literal["target", "limit", "objective"] = "target"
     escalated_at: datetime | None = None
     breach_id: str | None = None
     resolution: Resolution | None = None

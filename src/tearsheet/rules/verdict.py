@@ -4,12 +4,13 @@ A breach takes precedence over every other state. If the data cannot be trusted,
 `unknown`, never `ok`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.performance.summary import PartialReason, SourceAge
 from tearsheet.rules.breach import Breach
@@ -187,6 +188,20 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
     )
 
 
+def with_groups(verdict: Verdict, groups: Sequence[Verdict]) -> Verdict:
+    """Return the verdict of an account that must be flat too where the limits of a group of it are broken."""
+    broken = [one for one in groups if one.state == "breach"]
+    if not broken:
+        return verdict
+    reasons = [
+        VerdictReason("group_breach", f"{one.account}: {reason.detail}", reason.limit)
+        for one in broken
+        for reason in one.reasons
+        if reason.code == "breach"
+    ]
+    return replace(verdict, state="breach", must_be_flat=True, reasons=(*reasons, *verdict.reasons))
+
+
 def worst_state(verdicts: Iterable[Verdict]) -> VerdictState:
     """Return the worst state of several verdicts; `unknown` without any."""
     states = {one.state for one in verdicts} or {"unknown"}
@@ -301,8 +316,15 @@ def _limit_views(
     book: LimitBook, feed: FeedStatus, now: datetime, uncertain: list[VerdictReason]
 ) -> Iterator[LimitView]:
     for state in book.limit_states:
-        is_unknown = any(reason.limit in (None, state.limit.name) for reason in uncertain)
+        is_unknown = any(_concerns(reason, state.limit) for reason in uncertain)
         yield _limit_view(book, state, now, is_unknown=is_unknown, unreadable=feed.store_error is not None)
+
+
+def _concerns(reason: VerdictReason, limit: Limit) -> bool:
+    """Return whether a reason makes the status of a limit unknown; money in another currency not of a quantity."""
+    if reason.code == "other_currencies" and not limit.counts_money:
+        return False
+    return reason.limit in (None, limit.name)
 
 
 def _limit_view(

@@ -116,3 +116,21 @@ def test_a_late_calendar_of_the_account_begins_its_book_anew(
     after: Any = api.get("/api/risk/verdict?account=A")["data"]
     assert before["resets_at"] == "2026-11-21T00:00:00Z"
     assert after["resets_at"] == "2026-11-20T23:00:00Z"
+
+
+def test_an_objective_that_is_met_is_told_once_and_breaks_nothing(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = "objectives: {accounts: {A: {profit_target: 300, min_trading_days: 5}}}\n"
+    state(place, monkeypatch, rules=rules)
+    api.post("/api/fills", [fill(1, price=1000), fill(2, "SELL", 1500)])
+    for _ in range(2):
+        api.get("/api/risk/status?account=A")
+    found: Any = api.get("/api/alerts?state=all")["data"]
+    assert [(one["kind"], one["rule"], one["state"]) for one in found] == [
+        ("objective", "profit_target", "resolved")
+    ]
+    assert found[0]["message"] == "Profit target of A is met: 500 of 300 (2026-11-20)"
+    api.post("/api/fills", [fill(3, price=1000), fill(4, "SELL", 900)])
+    api.get("/api/risk/status?account=A")
+    assert len(api.get("/api/alerts?state=all")["data"]) == 1

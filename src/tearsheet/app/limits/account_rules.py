@@ -1,7 +1,7 @@
 """What limits know of an account beside its bookings: calendar, currency, starting balance, roots of symbols."""
 
-from collections.abc import Callable
-from datetime import time
+from collections.abc import Callable, Sequence
+from datetime import date, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from tearsheet.performance.account import StatedAccount
 from tearsheet.rules.limit import AccountLimits
 from tearsheet.settings import Settings, exchange_holidays
 from tearsheet.store.tables.ledger import Ledger
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.instrument import Instrument, Instruments
 from tearsheet.trade.session import EARLIEST, TradingCalendar
 
@@ -58,6 +59,13 @@ class AccountRules:
     def balance_for_shares(self, account: str, currency: str) -> Decimal | None:
         """Return the starting balance that a percentage is of: the account's, else that of the ledger."""
         return Balances(self._ledger, self._settings).starting(account, currency)
+
+    def group_balance(self, members: Sequence[str], currency: str, first: date) -> Decimal | None:
+        """Return the balance of all members before a session; None where one states none."""
+        balances = Balances(self._ledger, self._settings)
+        found = [balances.at_start(member, currency, first) for member in members]
+        with exact():
+            return None if None in found else sum((one for one in found if one is not None), ZERO)
 
     def root_of(self, plan: AccountLimits) -> Callable[[str], str]:
         """Return what names the root of a symbol, which only some limits need."""

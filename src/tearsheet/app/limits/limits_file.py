@@ -2,13 +2,15 @@
 
 import re
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.app.parsed_file import ParsedFile
 from tearsheet.errors import MissingSourceError, SettingsError, StoreError
-from tearsheet.rules.limit import Limits
+from tearsheet.rules.limit import AccountLimits, Limit, Limits, NewsWindow
 from tearsheet.store.tables.ledger import Ledger
 
 _LOCK_TIMEOUT_S = 0.2
@@ -27,10 +29,46 @@ class LimitsFile:
 
     def __init__(self, ledger: Ledger, path: Path) -> None:
         self._ledger = ledger
-        self._file = ParsedFile(ledger, path, "limits", Limits, _parse_limits, _find_loss)
+        self._file: ParsedFile[Limits] = ParsedFile(ledger, path, "limits", Limits, self._parse, _find_loss)
+        self._news: dict[tuple[str, int, timedelta, timedelta], tuple[NewsWindow, ...]] = {}
+
+    def _parse(self, path: Path) -> Limits:
+        """Parse a file; a preset without a version stays the one that the ledger has."""
+        return _parse_limits(path, self._file.last_stored())
 
     def load(self) -> LoadedLimits:
         """Return the current limits, or the last stored ones if the file is invalid. Raises StoreError."""
+        loaded = self._load()
+        plans = [loaded.limits.default, *loaded.limits.accounts.values()]
+        if not any(plan.get("no_trading") for plan in plans):
+            return loaded
+        try:
+            return LoadedLimits(self._with_news(loaded.limits), loaded.error)
+        except SettingsError as error:
+            return LoadedLimits(loaded.limits, loaded.error or error.message)
+
+    def _with_news(self, limits: Limits) -> Limits:
+        accounts = {name: self._plan_with_news(plan) for name, plan in limits.accounts.items()}
+        return replace(limits, default=self._plan_with_news(limits.default), accounts=accounts)
+
+    def _plan_with_news(self, plan: AccountLimits) -> AccountLimits:
+        rules = (self._limit_with_news(one) if one.calendar else one for one in plan.limits)
+        return replace(plan, limits=tuple(rules))
+
+    def _limit_with_news(self, limit: Limit) -> Limit:
+        """Return a limit with the windows of its calendar, read again when the file changed."""
+        try:
+            changed_at = Path(limit.calendar).stat().st_mtime_ns
+        except OSError:
+            changed_at = 0
+        key = (limit.calendar, changed_at, limit.before, limit.after)
+        if key not in self._news:
+            from tearsheet.sources.config.news import news_windows  # only where there is a calendar
+
+            self._news = {key: news_windows(limit)}
+        return replace(limit, news=self._news[key])
+
+    def _load(self) -> LoadedLimits:
         try:
             return LoadedLimits(self._file.load())
         except MissingSourceError as error:
@@ -59,9 +97,9 @@ def _find_loss(last: Limits, new: Limits, text: str) -> str | None:
     return "has no limits any more: the last known ones go on"
 
 
-def _parse_limits(path: Path) -> Limits:
+def _parse_limits(path: Path, kept: Limits | None) -> Limits:
     if not path.exists():
         return Limits()
     from tearsheet.sources.config.limits import limits_in  # deferred: imports a YAML parser and difflib
 
-    return limits_in(path) or Limits()
+    return limits_in(path, kept) or Limits()

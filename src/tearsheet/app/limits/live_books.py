@@ -210,7 +210,7 @@ class LiveLimitBooks:
         live.state = account_state(self._ledger.queries, account)
         if live.state.rewrites != live.rewrites:
             return False
-        live.sync_breaches(self._active_breaches(account, book.session))
+        live.sync_breaches(self.active_breaches(account, book.session))
         return self._add_new_bookings(live)
 
     def _add_new_bookings(self, live: LiveLimits) -> bool:
@@ -218,7 +218,7 @@ class LiveLimitBooks:
         if last is None or last_us is None:
             return last_us is None
         found, closed = self._ledger.queries.in_window(live.book.account, last.time, live.read_until)
-        found.sort(key=_booking_order)
+        found.sort(key=booking_order)
         already_read = sum(b.time == last.time and b.order <= last.order for b in found)
         new = found[already_read:]
         if already_read != live.bookings_at_last_instant or any(
@@ -245,13 +245,13 @@ class LiveLimitBooks:
         first = self._first_session(account, plan, cut)
         digest = self._digest(account, plan, first)
         start, base = self._load_snapshot(account, digest, first, cut)
-        currency, others = self._currency(account, start, base)
+        currency, others = self.currency_of(account, start, base)
         if base is not None and currency != base.currency:
             start, base = first, None
         bookings, closed = queries.in_window(account, calendar.start(cut), LATEST)
-        bookings.sort(key=_booking_order)
+        bookings.sort(key=booking_order)
         past = self._past(account, plan, calendar, start, cut, currency)
-        records = self._active_breaches(account, session)
+        records = self.active_breaches(account, session)
         bases: list[LimitBookSnapshot] = []
         book = build_limit_book(
             account,
@@ -260,7 +260,7 @@ class LiveLimitBooks:
             past=past.tallies,
             past_bookings=past.bookings,
             bookings=bookings,
-            positions=[*closed, *past.closed, *self._open_positions(account)],
+            positions=[*closed, *past.closed, *self.open_positions(account)],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
             snapshot=base.book if base else None,
@@ -277,7 +277,7 @@ class LiveLimitBooks:
         live.sessions = len(past.tallies) or len(past.bookings)
         if live.sessions and first == EARLIEST.date():
             live.new_snapshot = (digest, cut, LimitSnapshot(bases[0], currency, tuple(sorted(others))))
-        self._restore_peak(book)
+        self.restore_peak(book)
         self._live[account] = live
         self.built += 1
         return live
@@ -287,7 +287,7 @@ class LiveLimitBooks:
     ) -> LimitContext:
         balance = self.rules.starting_balance(account, currency, plan)
         known = AccountFacts(balance, self.rules.root_of(plan))
-        return LimitContext(calendar, currency, self._outcome_rules(), known)
+        return LimitContext(calendar, currency, self.outcome_rules(), known)
 
     def _first_session(self, account: str, plan: AccountLimits, cut: date) -> date:
         """Return the first session that is needed; a balance is what all of them came to."""
@@ -322,7 +322,7 @@ class LiveLimitBooks:
             return _Past(tallies=self._ledger.tallies.between(account, start, cut, currency))
         first, last = calendar.start(start), calendar.start(cut)
         bookings, closed = self._ledger.queries.in_window(account, first, last)
-        bookings.sort(key=_booking_order)
+        bookings.sort(key=booking_order)
         return _Past(bookings=bookings, closed=closed)
 
     def save_snapshot(self, live: LiveLimits) -> None:
@@ -355,18 +355,19 @@ class LiveLimitBooks:
             plan,
             calendar.timezone.key,
             calendar.day_starts_at,
-            self._outcome_rules(),
+            self.outcome_rules(),
             terms.currency,
             _VERSION,
         )
         return blake2b(json.encode(parts), digest_size=8).hexdigest()
 
-    def _restore_peak(self, book: LimitBook) -> None:
+    def restore_peak(self, book: LimitBook) -> None:
+        """Give a book the highest equity that prices ever made."""
         high = self._saved_peak(book)
         if high is not None:
             book.sums.high_with_open = max(book.sums.high_with_open, high)
 
-    def _currency(self, account: str, first: date, base: LimitSnapshot | None) -> tuple[str, set[str]]:
+    def currency_of(self, account: str, first: date, base: LimitSnapshot | None) -> tuple[str, set[str]]:
         """Return the currency of the account's limits, and the other currencies traded."""
         found = set(self._ledger.tallies.currencies(account, first, LATEST.date()))
         if base is not None:
@@ -386,17 +387,19 @@ class LiveLimitBooks:
         sessions = self._ledger.tallies.between(account, first, LATEST.date(), currency)
         return any(tally.fills or tally.result for _, tally in sessions)
 
-    def _outcome_rules(self) -> OutcomeRules:
+    def outcome_rules(self) -> OutcomeRules:
+        """Return what counts as a win or a loss."""
         breaks = self._settings.breakeven_streak == "break"
         return OutcomeRules(self._settings.breakeven_band, breaks)
 
-    def _active_breaches(self, account: str, session: date) -> list[BreachRecord]:
+    def active_breaches(self, account: str, session: date) -> list[BreachRecord]:
         """Return the breaches that may be active in a session or in the previous one."""
         starts = (period_start(period, session - DAY) for period in ("day", "week", "month"))
         since = min(start for start in starts if start is not None)
         return BreachTable(self._ledger.queries).for_account(account, since)
 
-    def _open_positions(self, account: str) -> list[Position]:
+    def open_positions(self, account: str) -> list[Position]:
+        """Return the open positions of an account."""
         return self._ledger.queries.open_positions(Scope(account))
 
     def _apply_marks(self, live: LiveLimits, now: datetime) -> None:
@@ -409,7 +412,12 @@ class LiveLimitBooks:
             book.sums.pnl_open = None if number else ZERO
             book.missing_marks = (f"{number} open trades of the log",) if number else ()
             return
-        positions = [p for p in self._open_positions(book.account) if p.currency == book.context.currency]
+        self.mark_positions(live, self.open_positions(book.account), now)
+
+    def mark_positions(self, live: LiveLimits, held: list[Position], now: datetime) -> None:
+        """Mark positions to market at the last known prices."""
+        book = live.book
+        positions = [p for p in held if p.currency == book.context.currency]
         at, pnl = self._unrealized(positions, book.plan, now)
         book.mark(at, pnl)
         if pnl.amount is not None:
@@ -446,5 +454,6 @@ class LiveLimitBooks:
         return at, replace(pnl, oldest=min((mark.time for mark in marks.values()), default=None))
 
 
-def _booking_order(booking: Booking) -> tuple[object, ...]:
+def booking_order(booking: Booking) -> tuple[object, ...]:
+    """Return the sort key of a booking."""
     return booking.order

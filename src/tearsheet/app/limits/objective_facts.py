@@ -32,14 +32,20 @@ class ObjectiveReader:
     def facts(self, objectives: Sequence[Objective], starting_balance: Decimal | None) -> ObjectiveFacts:
         """Return the sessions that the objectives count."""
         sums = self._live.book.sums
-        opened = self._opened_sessions(EARLIEST)
+        counts_days = any(one.name == "min_trading_days" for one in objectives)
+        opened = self._opened_sessions(EARLIEST) if counts_days else set()
         sessions = self._sessions()
         equity = self._equity_changes(sessions) if any(one.measure == "equity" for one in objectives) else {}
         days = self._days(sessions, opened, equity)
-        since_payout = days
-        if any(one.since_payout for one in objectives):
-            since_payout = self._since_payout(days, opened, equity)
-        return ObjectiveFacts(days, since_payout, self._live.book.session, not sums.is_open, starting_balance)
+        paid_at = self._last_payout() if any(one.since_payout for one in objectives) else None
+        return ObjectiveFacts(
+            days=days,
+            days_since_payout=days if paid_at is None else self._since_payout(paid_at, opened, equity),
+            today=self._live.book.session,
+            is_flat=not sums.is_open,
+            starting_balance=starting_balance,
+            paid_on=None if paid_at is None else self._calendar.trading_day_of(paid_at),
+        )
 
     def _sessions(self) -> list[tuple[date, Tally]]:
         if self._calendar is self._settings.calendar:
@@ -80,23 +86,20 @@ class ObjectiveReader:
             for day in sorted({*tallies, *opened, *equity})
         )
 
-    def _since_payout(
-        self, days: tuple[DayFacts, ...], opened: set[date], equity: Mapping[date, Decimal | None]
-    ) -> tuple[DayFacts, ...]:
-        """Return the sessions after the last payout; of its own session only what came after it."""
+    def _last_payout(self) -> datetime | None:
         span = (to_micros(EARLIEST), to_micros(LATEST), self._account)
         found = map(booking_from_row, self._queries.rows(BookingRow, "cash_between", span))
-        paid = [one for one in found if one.currency == self._currency and _is_payout(one)]
-        if not paid:
-            return days
-        at = max(one.time for one in paid)
+        paid = (one.time for one in found if one.currency == self._currency and _is_payout(one))
+        return max(paid, default=None)
+
+    def _since_payout(
+        self, at: datetime, opened: set[date], equity: Mapping[date, Decimal | None]
+    ) -> tuple[DayFacts, ...]:
+        """Return the sessions after a payout; of its own session only what came after it."""
         rest = [one for one in self._tallied(at) if one[1].closed or one[1].fills or one[1].result]
-        later = {day for day in self._opened_sessions(at) if day in opened}
-        return self._days(
-            rest,
-            later,
-            {day: made for day, made in equity.items() if day > self._calendar.trading_day_of(at)},
-        )
+        paid_on = self._calendar.trading_day_of(at)
+        later = {day: made for day, made in equity.items() if day > paid_on}
+        return self._days(rest, self._opened_sessions(at) & opened, later)
 
     def _equity_changes(self, sessions: Sequence[tuple[date, Tally]]) -> dict[date, Decimal | None]:
         """Return by how much equity changed in each session, without flows; None where a price is missing.

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.feeds import account_feeds
+from tearsheet.app.limits.group_books import GroupBooks
 from tearsheet.app.limits.limits_file import LimitsFile, LoadedLimits
 from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits
 from tearsheet.app.limits.objective_facts import ObjectiveReader
@@ -23,12 +24,12 @@ from tearsheet.errors import InputError, StoreError
 from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, Scope
 from tearsheet.rules.breach import Breach, Release, make_release
-from tearsheet.rules.incident import incident_events
+from tearsheet.rules.incident import incident_events, objective_events
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import LimitBook, first_session_needed
 from tearsheet.rules.objective import ObjectiveView, judge_objectives
 from tearsheet.rules.status import AccountStatus, account_status
-from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict
+from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict, with_groups
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.breaches import BreachRecord, BreachTable, breach_not_found
@@ -55,9 +56,12 @@ class AccountVerdicts:
         self._ledger, self._settings = context.ledger, context.settings
         self._file = LimitsFile(self._ledger, self._settings.targets_file)
         self.books = LiveLimitBooks(self._ledger, self._settings)
+        self._groups = GroupBooks(self._ledger, self._settings, self.books)
         context.after_rollback(self.books.invalidate)
+        context.after_rollback(self._groups.invalidate)
         self._touched: set[str] = set()
         self._published: dict[str, tuple[object, ...]] = {}
+        self._told: dict[str, tuple[str, date]] = {}
 
     def for_account(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """Return the current verdict of an account; `stale` lists reasons why the ledger may be incomplete.
@@ -67,6 +71,7 @@ class AccountVerdicts:
         self._file.remember()
         verdict = self._evaluate_account(account, list(stale))
         self._publish(verdict)
+        self._tell_objectives(verdict)
         return verdict
 
     def publish_alerts(self) -> None:
@@ -84,13 +89,17 @@ class AccountVerdicts:
             live = self._live(account, stated, now)
             verdict = self._verdict(live, stated, now, reasons)
             unsaved, took_long = live.unsaved_breaches(), live.sessions > _MANY_SESSIONS
+            groups = stated.limits.groups_of(account)
         if unsaved or (took_long and live.new_snapshot is not None):
-            return self._verdict_after_saving(account, verdict, reasons, unsaved)
-        return verdict
+            verdict = self._verdict_after_saving(account, verdict, reasons, unsaved)
+        return with_groups(verdict, [self.for_account(group, reasons) for group in groups])
 
     def _live(self, account: str, stated: LoadedLimits, now: datetime) -> LiveLimits:
         """Return the book of an account, which follows its equity where an objective counts days by it."""
         limits = stated.limits
+        group = limits.groups.get(account)
+        if group is not None:
+            return self._groups.for_group(account, group, now)
         by_equity = any(one.measure == "equity" for one in limits.objectives_of(account))
         return self.books.for_account(account, limits.for_account(account), now, tracks_equity=by_equity)
 
@@ -106,6 +115,25 @@ class AccountVerdicts:
             log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
             return
         self._published[verdict.account] = levels
+
+    def _tell_objectives(self, verdict: Verdict) -> None:
+        """Tell objectives that are met, once for each state of the ledger and day; a failure is logged."""
+        account = verdict.account
+        if not self._file.load().limits.objectives_of(account):
+            return
+        with self._ledger.snapshot(), exact():
+            key = (self._ledger.state_id, verdict.trading_day)
+            if self._told.get(account) == key:
+                return
+            stated = self._file.load()
+            views = self._objectives(self._live(account, stated, self._context.now), stated)
+        try:
+            with self._ledger.lock_timeout(_ALERT_LOCK_TIMEOUT_S):
+                self._context.alerts.update_incidents(lambda last: objective_events(verdict, views, last))
+        except (StoreError, InputError) as error:
+            log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+            return
+        self._told[account] = key
 
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """Return the verdicts of all accounts that have limits or an active breach."""
@@ -123,10 +151,13 @@ class AccountVerdicts:
         """Evaluate the limits of changed accounts, inside the transaction of the change."""
         stated, now = self._file.load(), self._context.now
         for account in sorted(accounts):
+            owners = stated.limits.groups_of(account)
             if stated.limits.for_account(account).limits or stated.limits.objectives_of(account):
-                live = self._live(account, stated, now)
+                owners = [account, *owners]
+            for owner in owners:
+                live = self._live(owner, stated, now)
                 self._save_breaches(live, now)
-                self._touched.add(account)
+                self._touched.add(owner)
                 self._context.after_commit(self.publish_alerts)
         self._file.save_snapshot(stated)
 
@@ -144,11 +175,12 @@ class AccountVerdicts:
 
     def _objectives(self, live: LiveLimits, stated: LoadedLimits) -> tuple[ObjectiveView, ...]:
         """Return where the objectives of an account stand; call it inside a snapshot and `exact()`."""
-        found = stated.limits.objectives_of(live.book.account)
+        account = live.book.account
+        found = () if account in stated.limits.groups else stated.limits.objectives_of(account)
         if not found:
             return ()
         reader = ObjectiveReader(self._ledger, self._settings, self.books, live)
-        start = self.books.rules.balance_for_shares(live.book.account, live.book.context.currency)
+        start = self.books.rules.balance_for_shares(account, live.book.context.currency)
         return judge_objectives(found, reader.facts(found, start))
 
     def release(
@@ -215,7 +247,7 @@ class AccountVerdicts:
         judges_all = stated.error or stated.limits.default.on_unknown
         known = self._ledger.queries.accounts()
         limited = (a for a in known if judges_all or stated.limits.for_account(a).limits)
-        return sorted({*limited, *stated.limits.accounts})
+        return sorted({*limited, *stated.limits.accounts, *stated.limits.groups})
 
     def _verdict_after_saving(
         self, account: str, verdict: Verdict, reasons: list[PartialReason], unsaved: list[Breach]
@@ -279,8 +311,11 @@ class AccountVerdicts:
         """Return the completeness and freshness of an account's data, cached by ledger state and day."""
         account, calendar = live.book.account, live.book.context.calendar
         key = (self._ledger.state_id, calendar.trading_day_of(now))
+        members = self._file.load().limits.groups.get(account)
+        if members is not None:
+            return self._group_feed_status(live.book, members.members, now)
         if live.feed_cache[0] != key:
-            live.feed_cache = (key, self._ledger_feed_status(live.book, now))
+            live.feed_cache = (key, self._ledger_feed_status(live.book, account, now))
         feed = live.feed_cache[1]
         assert isinstance(feed, FeedStatus)
         feeds = account_feeds(self._context, account)
@@ -291,8 +326,27 @@ class AccountVerdicts:
             return replace(feed, partial=(*feed.partial, unheard))
         return feed
 
-    def _ledger_feed_status(self, book: LimitBook, now: datetime) -> FeedStatus:
-        account, ledger = book.account, self._ledger
+    def _group_feed_status(self, book: LimitBook, members: Sequence[str], now: datetime) -> FeedStatus:
+        """Return the data behind a group: all that its members lack, and the age of the one heard least."""
+        found = [self._ledger_feed_status(book, member, now) for member in members]
+        feeds = [account_feeds(self._context, member) for member in members]
+        heard = [max((one.alive_at for one in of_member), default=None) for of_member in feeds]
+        unheard = [
+            PartialReason("nothing_heard", f"the ledger has neither fill nor heartbeat of {member!r}")
+            for member, status, at in zip(members, found, heard, strict=True)
+            if at is None and status.last_fill_at is None
+        ]
+        return FeedStatus(
+            sequence=self._ledger.revision,
+            last_update_at=min((at for at in heard if at is not None), default=None),
+            last_fill_at=max((one.last_fill_at for one in found if one.last_fill_at), default=None),
+            rejected_lines=sum(one.rejected_lines for one in found),
+            partial=(*(reason for one in found for reason in one.partial), *unheard),
+            feeds=tuple(feed for of_member in feeds for feed in of_member),
+        )
+
+    def _ledger_feed_status(self, book: LimitBook, account: str, now: datetime) -> FeedStatus:
+        ledger = self._ledger
         since = first_session_needed(book.plan, book.session)
         begins = EARLIEST if since is None else book.context.calendar.start(since)
         return FeedStatus(
@@ -300,16 +354,16 @@ class AccountVerdicts:
             last_update_at=None,
             last_fill_at=ledger.queries.last_fill_at(account),
             rejected_lines=ledger.sources.count_rejections(account, begins, LATEST),
-            partial=tuple(self._incomplete_reasons(book, now)),
+            partial=tuple(self._incomplete_reasons(book, account, now)),
         )
 
-    def _incomplete_reasons(self, book: LimitBook, now: datetime) -> list[PartialReason]:
+    def _incomplete_reasons(self, book: LimitBook, account: str, now: datetime) -> list[PartialReason]:
         """Return why the periods that the limits cover may be incomplete."""
         session = self._settings.calendar.trading_day_of(now)
         window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
         answers = SummaryBuilder(self._ledger, options_from(self._settings), now)
-        found = answers.incompleteness_reasons(window, Scope(book.account), book.context.currency)
-        logged = self._ledger.sources.uses_trade_log(book.account)
+        found = answers.incompleteness_reasons(window, Scope(account), book.context.currency)
+        logged = self._ledger.sources.uses_trade_log(account)
         return [
             reason
             for reason in found

@@ -8,6 +8,7 @@ from flask import Response
 from tearsheet.app.alerts.evaluator import AlertFilter
 from tearsheet.rules import AlertEvent
 from tearsheet.rules.limit import LIMITS
+from tearsheet.rules.objective import OBJECTIVES
 from tearsheet.rules.target import TARGET_RULES
 from tearsheet.store.list_values import PageCursor
 from tearsheet.trade.session import TradingCalendar
@@ -21,7 +22,7 @@ from tearsheet.web.schemas.answer import Answer, PageAnswer
 from tearsheet.web.server.context import AppContext
 
 #: Every rule that an alert may be about.
-RULES = tuple(dict.fromkeys((*LIMITS, *TARGET_RULES)))
+RULES = tuple(dict.fromkeys((*LIMITS, *OBJECTIVES, *TARGET_RULES)))
 _STATES = ("open", "unacknowledged", "new", "acknowledged", "resolved", "all")
 _STATE_DESCRIPTION = (
     "Open is what is not resolved; of that, unacknowledged (older: new) is what nobody acknowledged."
