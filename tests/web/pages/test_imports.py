@@ -73,6 +73,31 @@ def test_a_file_is_shown_with_what_it_would_change_before_it_is_kept(api: Api) -
     assert re.search(rf'href="/import/batches/{batch["id"]}"', page(api, "/import"))
 
 
+@pytest.mark.parametrize("accounts", [["A"], ["A", "B"]])
+def test_what_came_in_is_of_the_accounts_of_the_files(api: Api, accounts: list[str]) -> None:
+    """Kind: where the accounts of an answer are not one and known, it is of all accounts of the ledger.
+
+    Places: files of several accounts, beside others of the ledger; files whose trades change no day.
+    """
+    other = [fill(1, account="OTHER", symbol="GOOG"), fill(2, "SELL", 90, account="OTHER", symbol="GOOG")]
+    api.fills(*other)
+    rows = [
+        row
+        for account in accounts
+        for row in (
+            f"{account},MSFT,2026-11-20T12:00:00Z,BUY,1,100,0,{account}1",
+            f"{account},MSFT,2026-11-20T12:30:00Z,SELL,1,103,0,{account}2",
+        )
+    ]
+    kept = pressed(api, sent(api, ("a.csv", fills_csv(rows))), "keep")
+    table = html.unescape(kept.text.split("What came in")[-1].split("</table>")[0])
+    assert "GOOG" not in table
+    assert re.findall(r"<th scope=\"row\">(\w+)</th><td[^>]*>(\d+)</td>", table) == [
+        ("MSFT", str(len(accounts))),
+        ("Total", str(len(accounts))),
+    ]
+
+
 def test_saying_yes_twice_imports_once_and_the_file_is_gone_then(api: Api) -> None:
     seen = sent(api, ("a.csv", fills_csv([BUY])))
     kept = pressed(api, seen, "keep")

@@ -85,6 +85,11 @@ class ImportHistory:
         with self._ledger.snapshot() as queries:
             return list(map(_to_import, queries.rows(ImportRow, which, (before or _MAX_ID, most))))
 
+    def accounts(self, number: int) -> Sequence[str]:
+        """Return the accounts of the fills and records that an import states, also of those that were known before."""
+        with self._ledger.snapshot() as queries:
+            return sorted(queries.values("accounts_of_source", (number,)))
+
     def get(self, number: int) -> Import:
         """Return an import. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:

@@ -506,6 +506,9 @@ SELECT account, symbol, COUNT(closed_us) AS closed FROM position GROUP BY accoun
 
 -- name: streams_of_batch
 SELECT account, symbol, MIN(time_us) AS time_us FROM fill WHERE id > ? AND id < ? GROUP BY account, symbol
+-- name: accounts_of_source
+SELECT f.account FROM sighting g JOIN fill f ON f.id = g.fill_id WHERE g.source_id = ?1 GROUP BY f.account
+UNION SELECT account FROM record WHERE id > ?1 * 4294967296 AND id < (?1 + 1) * 4294967296
 -- name: shared_names
 SELECT f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id
 WHERE g.source_id = ?1 AND (EXISTS (SELECT 1 FROM sighting o WHERE o.fill_id = f.id AND o.source_id <> ?1) OR EXISTS (SELECT 1 FROM variant v WHERE v.account = f.account AND v.key = f.key))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -19,10 +20,12 @@ from tearsheet.app.imports.history import ImportHistory, RejectedRow
 from tearsheet.app.imports.import_file import known_formats
 from tearsheet.app.imports.uploads import FileOptions, Upload, UploadAction, UploadResult, UploadStore
 from tearsheet.errors import StoreError
+from tearsheet.performance.breakdown import breakdown, breakdown_total
 from tearsheet.performance.summary import Scope
 from tearsheet.sample import write_sample
 from tearsheet.sample.account import FUTURES_ZONE, STATEMENTS
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.session import DAY, EARLIEST, Window
 from tearsheet.web.api.upload import IMPORT_PARAMETERS, check_upload, sanitize_file_name
 from tearsheet.web.http import parameters
@@ -205,7 +208,9 @@ class _UploadPages:
         with self._app_context.query() as query:
             tracker = query.tracker
             imports, history = _imports_of(result), ImportHistory(tracker)
-            accounts = sorted({day.account for day in result.days})
+            reports = [file.report for file in result.files if file.report is not None and file.report.id]
+            stated = (account for report in reports for account in history.accounts(report.id))
+            accounts = sorted({*stated, *(day.account for day in result.days)})
             content: dict[str, Any] = {
                 "accounts_in": accounts,
                 "imports": imports,
@@ -213,7 +218,8 @@ class _UploadPages:
                 "today": tracker.today,
             }
             days = [day.session for day in result.days]
-            newest = max(days, default=None) or Charts(tracker).last_session(None)
+            sessions = (Charts(tracker).last_session(account) for account in accounts)
+            newest = max(days, default=None) or max(filter(None, sessions), default=None)
             if newest is not None and not content["is_undone"]:
                 window = Window.between(min(days), newest) if days else _all_data(tracker)
                 content |= _month_of_data(tracker, result, accounts, window)
@@ -304,7 +310,13 @@ def _month_of_data(
     currencies = newest or charts.currencies(scope.account, window)
     selection = Selection(window, scope, next(iter(currencies), None))
     currency = charts.currency(selection)
-    summary = tracker.get_summary(window, scope=scope, currency=currency, sync=False)
+    selections = [Selection(window, Scope(account), currency) for account in accounts]
+    trades = [trade for one in selections for trade in charts.closed_trades(one)]
+    with exact():
+        summaries = [
+            tracker.get_summary(window, scope=one.scope, currency=currency, sync=False) for one in selections
+        ]
+        fees = sum((Decimal(one.value("fees") or 0) for one in summaries), ZERO)
     month = month_content(charts, window.last_day, scope, currency)
     return {
         **month,
@@ -312,10 +324,10 @@ def _month_of_data(
         "window": window,
         "currency": currency,
         "filters": {"account": scope.account, "currency": currency if len(set(newest)) > 1 else None},
-        "groups": charts.breakdown(selection, "symbol"),
-        "groups_total": charts.breakdown_total(selection),
-        "notes": summary.notes,
-        "fees": summary.value("fees"),
+        "groups": breakdown(trades, "symbol"),
+        "groups_total": breakdown_total(trades),
+        "notes": [note for one in summaries for note in one.notes],
+        "fees": fees,
     }
 
 
