@@ -12,7 +12,7 @@ from tearsheet.store.write.transaction import BookingRules
 from tearsheet.trade.fee_schedule import FeeSchedule
 
 #: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.
-_BOOKS_VERSION = 5
+_BOOKS_VERSION = 6
 
 
 def booking_rules_from(settings: Settings, ledger: Ledger) -> BookingRules:

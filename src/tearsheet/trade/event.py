@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill, digest
 
 Carry = Literal[
@@ -172,3 +173,20 @@ def event_content_key(
     """Return the key of an event without an id: content hash and number of equal events before."""
     content = "\0".join((account, symbol, time.isoformat(), kind, amount))
     return f"e:{digest(content)}:{occurrence}"
+
+
+def unmatched_gap(fill: Fill) -> Gap:
+    """Return that a fill closes what nothing opened."""
+    quantity, price = to_plain_string(fill.quantity), to_plain_string(fill.price)
+    what = f"{fill.account} {fill.side.value} {quantity} {fill.symbol} @ {price}"
+    detail = f"{what} at {fill.time.isoformat()} closes what nothing opened"
+    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "unmatched_closes", detail)
+
+
+def unlike_gap(fill: Fill, multiplier: Decimal, currency: str) -> Gap:
+    """Return that a fill is of another multiplier or currency than its position, by whose it is booked."""
+    own = f"{to_plain_string(fill.multiplier)} {fill.currency}"
+    its = f"{to_plain_string(multiplier)} {currency}"
+    what = f"{fill.account} {fill.symbol} at {fill.time.isoformat()}"
+    detail = f"{what}: a point is {own}, and {its} in the open position"
+    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "contradiction", detail)

@@ -150,6 +150,15 @@ class Instruments:
         root = text if text in self._roots else None
         return Spelling(_SEPARATOR.sub("", text), root, is_undated=root is not None)
 
+    def stated_multiplier(self, symbol: str, on: date) -> Decimal | None:
+        """Return the multiplier that the instruments file or the table of futures states for a canonical symbol."""
+        found, text = self.resolve(symbol, on), symbol.removesuffix(" CFD")
+        own = self.overrides.get(symbol) or self.overrides.get(text)
+        if own is not None and own.multiplier is not None:
+            return own.multiplier
+        is_of_root = isinstance(found, Instrument) and found.root is not None and found.symbol == symbol
+        return found.multiplier if is_of_root and isinstance(found, Instrument) else None
+
     def _resolve(
         self, symbol: str, on: date, asset_class: AssetClass | None, currency: str | None
     ) -> Instrument | UnknownInstrument:

@@ -22,10 +22,17 @@ from tearsheet.trade.amount import (
     inverse_value,
     proportional_share,
     ratio,
-    to_plain_string,
     trade_value,
 )
-from tearsheet.trade.event import CASH, RESULT_PARTS, AccountPart, Gap, account_part
+from tearsheet.trade.event import (
+    CASH,
+    RESULT_PARTS,
+    AccountPart,
+    Gap,
+    account_part,
+    unlike_gap,
+    unmatched_gap,
+)
 from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
 from tearsheet.trade.session import EARLIEST
 
@@ -342,6 +349,8 @@ class Book:
         self.closed: list[Position] = []
         self._waiting: dict[StreamKey, list[Fill]] = {}
         self._unmatched: list[Fill] = []
+        #: fills that are of another multiplier or currency than the position that they change
+        self._unlike: list[tuple[Fill, OpenPosition]] = []
 
     def book(self, fill: Fill) -> tuple[Booking, ...]:
         """Return the bookings of one fill: one, or two if it reverses the position."""
@@ -365,20 +374,29 @@ class Book:
                 quantity, price, fees, part = fill.quantity, fill.price, fill.commission, 0
                 key: StreamKey = (account, symbol) if own_side is None else (account, symbol, own_side)
                 position = open_positions.get(key)
+                if position is not None and (
+                    (fill.multiplier is not position.multiplier and fill.multiplier != position.multiplier)
+                    or fill.currency != position.first.currency
+                ):
+                    self._unlike.append((fill, position))
                 if position is not None and position.side is not side:
                     left = position.left
                     closes = quantity >= left
                     excess = quantity - left if closes else ZERO
-                    exit_quantity = left if excess else quantity
-                    exit_fees = proportional_share(fees, left, quantity) if excess else fees
+                    exit_quantity, exit_fees = (
+                        (left, proportional_share(fees, left, quantity)) if excess else (quantity, fees)
+                    )
                     cost = position.cost if closes else proportional_share(position.cost, quantity, left)
                     value = position.value(exit_quantity, price)
                     proceeds = -value if position.is_inverse else value * position.multiplier
                     gross = cost - proceeds if side is buy else proceeds - cost
                     position.cost, position.left = position.cost - cost, ZERO if closes else left - quantity
-                    position.exit_value += value
                     position.gross, position.fees = position.gross + gross, position.fees + exit_fees
-                    position.number, position.last = position.number + 1, fill
+                    position.exit_value, position.number, position.last = (
+                        position.exit_value + value,
+                        position.number + 1,
+                        fill,
+                    )
                     add(
                         Booking(
                             position.id,
@@ -456,9 +474,16 @@ class Book:
         return self.book_all([fill for fill in waiting if fill.time == at])
 
     def gaps(self) -> list[Gap]:
-        """Return the closing fills that close what nothing opened."""
+        """Return the closing fills that close what nothing opened, and fills unlike the position that they change."""
         waiting = (fill for fills in self._waiting.values() for fill in fills)
-        return [_unmatched_gap(fill) for fill in (*self._unmatched, *waiting)]
+        unmatched = [unmatched_gap(fill) for fill in (*self._unmatched, *waiting)]
+        return [
+            *unmatched,
+            *(
+                unlike_gap(fill, position.multiplier, position.first.currency)
+                for fill, position in self._unlike
+            ),
+        ]
 
     def open_positions(self) -> list[Position]:
         """Return the open positions."""
@@ -468,13 +493,6 @@ class Book:
 def signed_open_quantity(position: Position) -> Decimal:
     """Return the open quantity, negative for a short position."""
     return position.open_quantity if position.side is Side.BUY else -position.open_quantity
-
-
-def _unmatched_gap(fill: Fill) -> Gap:
-    quantity, price = to_plain_string(fill.quantity), to_plain_string(fill.price)
-    what = f"{fill.account} {fill.side.value} {quantity} {fill.symbol} @ {price}"
-    detail = f"{what} at {fill.time.isoformat()} closes what nothing opened"
-    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "unmatched_closes", detail)
 
 
 def position_id(account: str, symbol: str, opening_key: str) -> str:

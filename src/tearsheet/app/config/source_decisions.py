@@ -21,7 +21,16 @@ from tearsheet.errors import MissingSourceError, SettingsError, UsageError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.account_states import AccountFeedRow, feed_source
 from tearsheet.store.tables.columns import DoubtRow
-from tearsheet.store.tables.sources import DIFFERS, EVERY, INSTRUMENTS, LOGGED, DoubtTable
+from tearsheet.store.tables.sources import (
+    DIFFERS,
+    EVERY,
+    INSTRUMENTS,
+    LOGGED,
+    OTHER_MULTIPLIER,
+    DoubtTable,
+    multiplier_choice,
+    multiplier_source,
+)
 from tearsheet.store.write.log_doubts import MIXED
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import LATEST, from_micros, is_ahead
@@ -255,6 +264,7 @@ def _carry_out(
     context: LedgerContext, transaction: LedgerTransaction, ended: list[DoubtRow], decision: Decision, by: str
 ) -> None:
     table, files = DoubtTable(context.ledger.queries), context.ledger.sources.log_files()
+    _decide_multipliers(table, transaction, ended, decision, context.now, by)
     mixed = [one for one in ended if one.code == MIXED]
     if mixed and decision == "forget":
         raise UsageError(
@@ -281,6 +291,30 @@ def _carry_out(
             transaction.drop_log(files[one.source])
         else:
             table.allow_absence(one.source, context.now, by)
+
+
+def _decide_multipliers(
+    table: DoubtTable,
+    transaction: LedgerTransaction,
+    ended: list[DoubtRow],
+    decision: Decision,
+    now: datetime,
+    by: str,
+) -> None:
+    """Book fills by the multiplier that the instruments state, or let them keep their own beside it."""
+    symbols = {
+        one.source.removeprefix(multiplier_source("")) for one in ended if one.code == OTHER_MULTIPLIER
+    }
+    if symbols and decision == "forget":
+        raise UsageError(
+            "a multiplier is not forgotten",
+            "accept it (fills are booked by it), or keep the fills as they are booked",
+        )
+    for symbol in symbols:
+        if decision == "accept":
+            transaction.set_stated_multiplier(symbol)
+        elif (stated := transaction.stated_multiplier(symbol)) is not None:
+            table.allow_absence(multiplier_choice(symbol, stated), now, by)
 
 
 def _is_of_logs(doubt: DoubtRow) -> bool:

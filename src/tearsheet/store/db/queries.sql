@@ -159,6 +159,19 @@ UPDATE fill SET rank = ? WHERE id = ?
 DELETE FROM fill WHERE id = ?
 -- name: fills_of_stream
 SELECT * FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? ORDER BY time_us, rank, key
+-- name: imported_multipliers
+SELECT account, symbol, multiplier, MIN(time_us) AS first_us, MAX(time_us) AS last_us, COUNT(*) AS fills FROM fill
+WHERE record_id IS NULL AND symbol <> '' GROUP BY account, symbol, multiplier ORDER BY account, symbol, multiplier
+-- name: set_multiplier
+UPDATE fill SET multiplier = ?1 WHERE symbol = ?2 AND record_id IS NULL AND multiplier <> ?1
+-- name: set_multiplier_of_variants
+UPDATE variant SET multiplier = ?1 WHERE symbol = ?2 AND multiplier <> ?1
+-- name: doubt_of_code
+SELECT source FROM doubt WHERE code = ? LIMIT 1
+-- name: last_fill_of_symbol
+SELECT MAX(time_us) FROM fill WHERE symbol = ? AND record_id IS NULL
+-- name: accounts_of_symbol
+SELECT DISTINCT account FROM fill WHERE symbol = ? AND record_id IS NULL
 -- name: fills_since
 SELECT * FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, key
 -- name: any_event

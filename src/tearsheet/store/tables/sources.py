@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
 
 from msgspec import Struct, json
 
@@ -10,10 +11,11 @@ from tearsheet.store.tables.columns import AbsenceRow, DoubtRow, FillRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import RejectionListRow, SourceFile, StreamRow
 from tearsheet.store.tables.rows import date_from_text, rejection_from_row
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.contract_name import parse_contract
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.instrument import Instruments
-from tearsheet.trade.session import from_micros, is_ahead, to_micros
+from tearsheet.trade.session import LATEST, from_micros, is_ahead, to_micros
 
 #: Accounts of a doubt: every one of the trade log, or all.
 LOGGED, EVERY = "", "*"
@@ -24,6 +26,8 @@ INSTRUMENTS = "instruments"
 
 #: Code of the doubt about accounts whose broker states other numbers than the books.
 DIFFERS = "differs_from_broker"
+#: Code of the doubt about fills that have another multiplier than the instruments state.
+OTHER_MULTIPLIER = "other_multiplier"
 #: A day on which to read a contract of which only the root counts.
 _ANY_DAY = date(2000, 1, 1)
 
@@ -48,6 +52,15 @@ class _Place(Row, frozen=True, gc=False):
 class _SpanOfFills(Row, frozen=True, gc=False):
     first_us: int | None
     last_us: int | None
+
+
+class _Multiplier(Row, frozen=True, gc=False):
+    account: str
+    symbol: str
+    multiplier: str
+    first_us: int
+    last_us: int
+    fills: int
 
 
 class SourceFiles:
@@ -160,6 +173,48 @@ class SourceFiles:
     def overlaps(self) -> list[tuple[str, str]]:
         """Return the saved accounts and symbols that have both a trade log and imported fills."""
         return json.decode(self._queries.value("get_meta", ("overlaps",)) or "[]", type=list[tuple[str, str]])
+
+
+def find_other_multipliers(queries: Queries, instruments: Instruments, now: datetime) -> None:
+    """Find and save the accounts whose imported fills have another multiplier than the instruments state now."""
+    table = DoubtTable(queries)
+    decided, found = table.absences(), defaultdict[tuple[str, str], list[_Multiplier]](list)
+    stated: dict[str, Decimal | None] = {}
+    for row in queries.rows(_Multiplier, "imported_multipliers"):
+        now_stated = instruments.stated_multiplier(row.symbol, from_micros(row.last_us).date())
+        if now_stated is None or now_stated == Decimal(row.multiplier):
+            continue
+        if multiplier_choice(row.symbol, now_stated) not in decided:
+            stated[row.symbol] = now_stated
+            found[row.account, row.symbol].append(row)
+    new = []
+    for (account, symbol), rows in found.items():
+        number = sum(row.fills for row in rows)
+        fills = f"{number:,} fill{'' if number == 1 else 's'} of {account} {symbol}"
+        own = ", ".join(row.multiplier.lstrip("-") for row in rows)
+        is_open = queries.exists("open_position_of_stream", (account, symbol))
+        doubt = DoubtRow(
+            source=multiplier_source(symbol),
+            account=account,
+            code=OTHER_MULTIPLIER,
+            detail=f"{fills} are booked by {own} where the instruments state {abs(stated[symbol] or 0):f}",
+            since_us=min(row.first_us for row in rows),
+            until_us=to_micros(LATEST) if is_open else max(row.last_us for row in rows),
+            found_us=to_micros(now),
+            kept_in=0,
+        )
+        new.append(doubt)
+    table.replace([one for one in table.all() if one.code == OTHER_MULTIPLIER], new)
+
+
+def multiplier_source(symbol: str) -> str:
+    """Return the name of the multiplier of an instrument among the sources."""
+    return f"multiplier of {symbol}"
+
+
+def multiplier_choice(symbol: str, stated: Decimal) -> str:
+    """Return the name of the decision that fills keep their own multiplier where another one is stated."""
+    return f"{multiplier_source(symbol)} beside {to_plain_string(stated)}"
 
 
 class _Named(Struct, frozen=True):

@@ -16,7 +16,13 @@ from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.prices import RateTable
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile
-from tearsheet.store.tables.sources import INSTRUMENTS, DoubtTable, import_name
+from tearsheet.store.tables.sources import (
+    INSTRUMENTS,
+    OTHER_MULTIPLIER,
+    DoubtTable,
+    find_other_multipliers,
+    import_name,
+)
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
 from tearsheet.store.write.log_records import LogRecords, TradeLogMode
@@ -25,11 +31,12 @@ from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.store.write.undo import ImportUndo, UndoResult
 from tearsheet.store.write.vanished_records import VanishedRecords
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fee_schedule import FeeSchedule
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.rate import Rate
-from tearsheet.trade.session import DAY, TradingCalendar, to_micros
+from tearsheet.trade.session import DAY, TradingCalendar, from_micros, to_micros
 
 #: The layout of imports of exchange rates.
 RATES_LAYOUT = "rates"
@@ -83,7 +90,7 @@ class LedgerTransaction:
         self._ledger = ledger
         self._queries = ledger.queries
         self._rules = rules
-        self._now_us = to_micros(now)
+        self._now, self._now_us = now, to_micros(now)
         self._tallies = SessionTallies(
             ledger.queries, rules.calendar, TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak)
         )
@@ -149,6 +156,24 @@ class LedgerTransaction:
         """Remove records that were kept from the books."""
         self._taken_back.add(LOG_LAYOUT)
         self._vanished.drop(kept_in)
+        self.changed = True
+
+    def stated_multiplier(self, symbol: str) -> Decimal | None:
+        """Return the multiplier that the instruments state now for the imported fills of a symbol."""
+        last_us = self._queries.value("last_fill_of_symbol", (symbol,))
+        if last_us is None:
+            return None
+        return self._rules.instruments.stated_multiplier(symbol, from_micros(last_us).date())
+
+    def set_stated_multiplier(self, symbol: str) -> None:
+        """Book the imported fills of a symbol by the multiplier that the instruments state now."""
+        stated, (since_us, _) = self.stated_multiplier(symbol), rows.ALWAYS
+        if stated is None:
+            return
+        for account in self._queries.values("accounts_of_symbol", (symbol,)):
+            self._streams.mark_dirty(account, symbol, since_us)
+        for name in ("set_multiplier", "set_multiplier_of_variants"):
+            self._queries.execute(name, (to_plain_string(stated), symbol))
         self.changed = True
 
     def read_log_as_trades(self, account: str) -> None:
@@ -349,6 +374,8 @@ class LedgerTransaction:
             self._ledger.put(INSTRUMENTS, self._rules.kept_instruments)
         if self.changed:
             self._ledger.sources.find_overlaps(self._rules.instruments)
+            if self._is_rebuilt or self._queries.exists("doubt_of_code", (OTHER_MULTIPLIER,)):
+                find_other_multipliers(self._queries, self._rules.instruments, self._now)
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
         # a rate moves no booking, but limits of every account that converts by it
         rated = frozenset(self._queries.values("accounts")) if self._has_new_rates else frozenset()

@@ -44,6 +44,7 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "missing_days": ("/import", "Import the missing days", {}),
     "unfinished_line": ("/import", "See what was read", {}),
     "differs_from_broker": ("/settings#sources-title", "Decide", {}),
+    "other_multiplier": ("/settings#sources-title", "Decide", {}),
     "mixed_log": ("/settings#sources-title", "Decide", {}),
     "records_vanished": ("/settings#sources-title", "Decide", {}),
     "source_gone": ("/settings#sources-title", "Decide", {}),
