@@ -7,8 +7,8 @@ from tearsheet import __version__
 from tearsheet.app.kept_instruments import InstrumentSource, as_text
 from tearsheet.errors import OtherRulesError, StoreError
 from tearsheet.settings import Settings, read_setting
+from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.write.transaction import BookingRules
 from tearsheet.trade.fee_schedule import FeeSchedule
 
 #: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.

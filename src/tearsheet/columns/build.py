@@ -1,13 +1,10 @@
 """Builds the kernel with the C compiler that is there; `python -m tearsheet.columns.build` says what came of it.
 
-It imports nothing of the package, as the build of a wheel loads it by its path.
+It imports nothing of the package, as the build of a wheel loads it by its path; and what runs a compiler only where it
+is run, as every fold asks for the library's name.
 """
 
-import importlib.util
 import os
-import shlex
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -32,12 +29,17 @@ def library_name(target: str = sys.platform) -> str:
 
 def compilers() -> list[list[str]]:
     """Return the commands of the C compilers that are there: $CC, the system's, then zig's."""
+    import shlex
+    import shutil
+
     named = [shlex.split(os.environ.get("CC", "")), ["cc"], ["gcc"], ["clang"], zig() or []]
     return [command for command in named if command and shutil.which(command[0])]
 
 
 def zig() -> list[str] | None:
     """Return the command of zig's C compiler, which builds for every platform; None without it."""
+    import importlib.util
+
     return [sys.executable, "-m", "ziglang", "cc"] if importlib.util.find_spec("ziglang") else None
 
 
@@ -45,6 +47,8 @@ def build(
     folder: Path, *, target: str | None = None, source: Path = SOURCE, flags: tuple[str, ...] = FLAGS
 ) -> Path | None:
     """Build the kernel into a folder; None without a compiler. Raises CalledProcessError where each fails."""
+    import subprocess
+
     commands = [zig() or []] if target else compilers()
     made = folder / library_name(target or sys.platform)
     # another process may be loading the library: it is replaced, never rewritten
@@ -72,6 +76,8 @@ def build(
 
 def main() -> str:
     """Build the kernel beside its source unless it is newer, and return what folds take now."""
+    import subprocess
+
     exact = "every fold takes the exact lane, with the same numbers"
     made = SOURCE.with_name(library_name())
     if made.exists() and made.stat().st_mtime >= SOURCE.stat().st_mtime:

@@ -16,11 +16,12 @@ from tearsheet.errors import NotFoundError
 from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.api_body import MarkInput, parse_fills, parse_marks, parse_objects
+from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.prices import Mark, Marks
 from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.store.write.imported_fills import ImportCounts, existing_fills
-from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, transaction_of
+from tearsheet.store.write.transaction import FileState, LedgerTransaction, transaction_of
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill, Rejection, future_fill, future_time
 from tearsheet.trade.instrument import UnknownInstrument

@@ -1,4 +1,4 @@
-"""Known log files that are gone, and the log folder itself: doubts until they are back or somebody decides."""
+"""Known log files, the log folder and the instruments file that are gone: doubts until they are back, or decided."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -7,15 +7,25 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.kept_instruments import InstrumentSource
+from tearsheet.errors import InputError
+from tearsheet.sources.trade_logs.log_folder import signature
 from tearsheet.store.tables.columns import DoubtRow, Row
 from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.tables.rows import LINE_BITS
-from tearsheet.store.tables.sources import EVERY, LOGGED, DoubtTable
+from tearsheet.store.tables.sources import EVERY, INSTRUMENTS, LOGGED, DoubtTable
 from tearsheet.trade.session import DAY, LATEST, TradingCalendar, to_micros
 
 #: Name of the log folder among the sources, code of the doubts, and key under which a seen folder is noted.
 LOGS, GONE, SEEN = "logs", "source_gone", "log_folder_seen"
+#: Key of the signature of the logs that were read.
+SIGNATURE = "log_signature"
+#: Key under which the last stated `archive_logs` is kept.
+ARCHIVES = "archive_logs"
+#: Key of the folder that the logs were read from.
+FOLDER = "log_folder"
 
 
 class _Span(Row, frozen=True, gc=False):
@@ -128,3 +138,50 @@ def update_folders(context: LedgerContext, folders: Sequence[Path]) -> set[Path]
 def _day(file: SourceFile) -> date:
     assert file.day is not None
     return date.fromisoformat(file.day)
+
+
+def is_noted(queries: Queries, source: InstrumentSource) -> bool:
+    """Return whether the ledger knows that the file is gone, or there; what another place has is no matter."""
+    lost = source.is_lost
+    return lost is None or lost == queries.exists("doubt_of_source", (INSTRUMENTS,))
+
+
+def update_instruments(
+    queries: Queries, source: InstrumentSource, calendar: TradingCalendar, now: datetime
+) -> bool:
+    """Save whether the file is gone, inside a write transaction; return whether that changed."""
+    table, lost = DoubtTable(queries), source.is_lost
+    if lost is None:
+        return False
+    if source.is_there:
+        table.end_absence(INSTRUMENTS)
+    before = [one for one in table.all() if one.source == INSTRUMENTS]
+    if bool(before) == lost:
+        return False
+    doubt = DoubtRow(
+        source=INSTRUMENTS,
+        account=INSTRUMENTS,
+        code=GONE,
+        detail=f"{source.problem or f'{source.path} is gone'}; the last known instruments go on",
+        since_us=to_micros(calendar.start(calendar.trading_day_of(now))),
+        until_us=to_micros(LATEST),
+        found_us=to_micros(now),
+        kept_in=0,
+    )
+    return table.replace(before, [doubt] if lost else [])
+
+
+def folder_state(ledger: Ledger, folder: Path, *, archives: bool) -> tuple[int, str, str | None]:
+    """Return the number of log files, a signature of them, and why a known folder cannot be listed.
+
+    Raises InputError if a folder that was never listed cannot be.
+    """
+    try:
+        number, signed = signature(folder)
+    except InputError as error:
+        if not ledger.get(SEEN):
+            raise
+        return 0, "unreadable", error.message
+    if not number and not folder.exists():
+        return 0, "missing", f"{folder} is gone"
+    return number, f"{signed}+archives" if archives else signed, None

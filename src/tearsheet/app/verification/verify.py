@@ -18,12 +18,13 @@ from msgspec.structs import astuple
 from tearsheet.app.reports import VerifyReport
 from tearsheet.app.verification.verify_columns import books_equal_facts
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, prefix_matches
+from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables.columns import BookingRow, LogStreamRow, PositionRow, Row, RowType, TallyRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.query_rows import GapRow
 from tearsheet.store.tables.tallies import decode
-from tearsheet.store.write.transaction import BookingRules, LedgerTransaction
+from tearsheet.store.write.transaction import LedgerTransaction
 
 _FACTS = ("source", "record", "fill", "sighting", "rejection", "log_stream")
 _SHOWN = 20

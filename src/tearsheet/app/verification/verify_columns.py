@@ -11,11 +11,11 @@ from typing import Any
 from tearsheet.columns.exact_lane import FoldRules
 from tearsheet.columns.fill_columns import BookedColumns, FoldOutput, PositionColumns, SessionTally
 from tearsheet.columns.fold import Fold
+from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import FOLD_ORDER
 from tearsheet.store.tables.tallies import decode
-from tearsheet.store.write.transaction import BookingRules
 from tearsheet.trade.amount import to_plain_string
 
 _BOOKING_ORDER = FOLD_ORDER.format(time="time_us", rank="rank", key="fill_key") + ", part"

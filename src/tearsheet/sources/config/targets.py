@@ -1,6 +1,5 @@
 """Targets file: YAML with exact numbers; every value out of range is an error."""
 
-import difflib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -61,6 +60,8 @@ def parse_targets(text: str, file: str) -> Targets:
     values = {}
     for key, value in content.items():
         if key not in _RULES:
+            import difflib  # only for this hint
+
             near = difflib.get_close_matches(key, _RULES, 1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_RULES)}"
             raise SettingsError(f"{file}: unknown target {key}", hint, (key,))

@@ -14,10 +14,10 @@ from datetime import date, datetime
 from enum import IntEnum
 from itertools import islice
 from operator import attrgetter
-from typing import Literal
 
 from msgspec import Struct
 
+from tearsheet.store.booking_rules import TradeLogMode
 from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, position_to_row, rejection_to_row
@@ -47,7 +47,6 @@ from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.position import fill_from_record, position_from_record
 from tearsheet.trade.session import CLOCK_TOLERANCE, EARLIEST, to_micros
 
-TradeLogMode = Literal["auto", "trades", "fills"]
 _CHUNK_ROWS = 20_000
 #: Account and symbol.
 LogStream = tuple[str, str]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec import Struct, json
 
 from tearsheet.columns.fill_columns import StatedFills
+from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.account_states import LOG_LAYOUT, POST_LAYOUT, find_feeds_again, note_feed
 from tearsheet.store.tables.columns import BatchRow, RejectionRow, Row, SourceRow, UndoRow
@@ -25,38 +26,22 @@ from tearsheet.store.tables.sources import (
 )
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
-from tearsheet.store.write.log_records import LogRecords, TradeLogMode
+from tearsheet.store.write.log_records import LogRecords
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.store.write.undo import ImportUndo, UndoResult
 from tearsheet.store.write.vanished_records import VanishedRecords
 from tearsheet.trade.amount import to_plain_string
-from tearsheet.trade.fee_schedule import FeeSchedule
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
-from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.rate import Rate
-from tearsheet.trade.session import DAY, TradingCalendar, from_micros, to_micros
+from tearsheet.trade.session import DAY, from_micros, to_micros
 
 #: The layout of imports of exchange rates.
 RATES_LAYOUT = "rates"
 #: From this size of a file, or number of fills, the indexes of an empty ledger are created at the end.
 _BULK_BYTES = 1 << 20
 _BULK_FILLS = 50_000
-
-
-class BookingRules(Struct, frozen=True):
-    """Rules that the books depend on besides the facts; changing them rebuilds the books."""
-
-    calendar: TradingCalendar
-    instruments: Instruments
-    fees: FeeSchedule
-    trade_log_mode: TradeLogMode
-    breakeven_band: Decimal
-    breakeven_breaks_streak: bool
-    fingerprint: str
-    #: what the ledger keeps of the instruments file
-    kept_instruments: str
 
 
 class FileState(Struct, frozen=True):
