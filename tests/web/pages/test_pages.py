@@ -37,6 +37,8 @@ PATHS = (
     "/explain?metric=win_rate&window=all",
     "/alerts?state=all",
     "/risk",
+    "/risk/status",
+    "/risk/presets",
     "/import",
     "/settings",
     "/settings/limits",

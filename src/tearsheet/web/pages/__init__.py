@@ -15,6 +15,7 @@ from tearsheet.web.pages.performance import add_performance_pages
 from tearsheet.web.pages.pictures import add_pictures
 from tearsheet.web.pages.risk import add_risk_pages
 from tearsheet.web.pages.settings import add_settings
+from tearsheet.web.pages.status import add_status
 from tearsheet.web.pages.tear_sheets import add_tear_sheets
 from tearsheet.web.pages.today import add_today
 from tearsheet.web.pages.trade import add_trade
@@ -37,6 +38,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_trade,
         add_alert_pages,
         add_risk_pages,
+        add_status,
         add_settings,
         add_import_pages,
         add_upload_pages,
