@@ -117,8 +117,8 @@ def test_bad_rows_are_rejections_and_strict_refuses_the_first() -> None:
         ([5], ts.UsageError, "row 1 of the fills is a int"),
         ([{"symbol": "A"}], ts.UsageError, "the frame lacks time, quantity, price"),
         (dicts(foo=1), ts.UsageError, "column 'foo' is no field"),
-        (dicts(time="2026-03-02T15:00:00"), ts.FormatError, "time has no zone"),
-        (dicts(time="noon"), ts.FormatError, "row 1: time is not valid"),
+        (dicts(time="2026-03-02T15:00:00"), ts.FormatError, "time without a time zone"),
+        (dicts(time="noon"), ts.FormatError, "row 1: invalid time"),
         ([*dicts(), {**dicts()[0], "fee": 1}], ts.UsageError, "row 3 has 'fee'"),
     ],
 )

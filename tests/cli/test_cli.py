@@ -160,7 +160,7 @@ def test_the_address_of_the_specification_works(place: Place) -> None:
     [
         (["summary", "--window", "hourly"], "'hourly' is not one of"),
         (["summary", "--start", "soon"], "'soon' is not a valid date; use YYYY-MM-DD"),
-        (["summary", "--start", "2026-01-02", "--end", "2026-01-01"], "ends (2026-01-01) before it starts"),
+        (["summary", "--start", "2026-01-02", "--end", "2026-01-01"], "the end date 2026-01-01 is before"),
         (["summary", "--rolling", "0"], "0 is not in the range"),
         (["summary", "--account", "nobody"], "no account 'nobody'"),
         (["summry"], "No such command 'summry'"),

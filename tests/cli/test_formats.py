@@ -40,7 +40,7 @@ def test_doctor_tells_what_it_sees(capsys: pytest.CaptureFixture[str]) -> None:
 def test_doctor_tells_why_not_and_keeps_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "own.csv"]) == EXIT_BAD_DATA
     said = capsys.readouterr().out
-    assert "Not readable: own.csv: no layout fits its header: Ticker, Qty, When, Fill" in said
+    assert "Cannot be imported: own.csv: no layout fits its header: Ticker, Qty, When, Fill" in said
     assert "--map COLUMN=FIELD" in said
     assert [file.name for file in place.iterdir()] == ["own.csv"]
 
@@ -105,7 +105,7 @@ def test_wrong_use_is_said(arguments: list[str], message: str, capsys: pytest.Ca
 def test_save_layout_needs_a_mapping_and_a_free_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == EXIT_OK
     assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == EXIT_USAGE
-    assert "mine.toml is there already" in capsys.readouterr().err
+    assert "mine.toml already exists" in capsys.readouterr().err
     assert main(["import", "own.csv", *SAID, "--save-layout", "other"]) == EXIT_USAGE
     assert "nothing was mapped" in capsys.readouterr().err
 

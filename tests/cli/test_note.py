@@ -63,9 +63,9 @@ def test_an_orphaned_note_is_listed(shell: Shell) -> None:
 def test_wrong_use_is_said(shell: Shell) -> None:
     newest = bring(shell)
     for arguments, words in (
-        ([], "a note is of one position"),
-        ([newest, "--orphaned"], "a note is of one position"),
-        ([newest, "x", "--clear"], "--clear takes everything back"),
+        ([], "a trade ID is required"),
+        ([newest, "--orphaned"], "a trade ID is required"),
+        ([newest, "x", "--clear"], "--clear cannot be combined with text or tags"),
         ([newest, "x" * 4001], "the note has 4,001 characters"),
         ([newest, "--tag", "a,b"], "contains a comma"),
         (["0123456789abcdef", "x"], "no position '0123456789abcdef'"),

@@ -93,7 +93,7 @@ def test_groups_stand_in_their_order() -> None:
         ("1 to 5 min", 1),
         ("5 to 15 min", 1),
         ("1 to 4 h", 1),
-        ("a day or more", 1),
+        ("1 day or more", 1),
         ("not stated", 1),
     ]
     symbols = [closing(-5, symbol="A"), closing(7, symbol="Z"), closing(1, symbol="A")]

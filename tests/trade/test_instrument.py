@@ -201,7 +201,7 @@ def test_an_unknown_root_is_never_multiplier_one(instruments: Instruments) -> No
     found = instruments.resolve("QQQQZ6", ON)
     assert isinstance(found, UnknownInstrument)
     assert found.code == "unknown_instrument"
-    assert found.reason == "QQQQZ6 looks like a futures contract, but its root QQQQ is in no table"
+    assert found.reason == "unknown futures root QQQQ in QQQQZ6"
     assert "QQQQ: {multiplier" in found.hint
 
 

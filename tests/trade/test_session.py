@@ -204,12 +204,15 @@ def test_all_and_rolling_reach_from_the_beginning() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Window.between(FRIDAY, FRIDAY - DAY), "ends (2026-11-19) before it starts (2026-11-20)"),
-        (lambda: Window.choose("custom", FRIDAY), "a custom window needs a start and an end"),
+        (
+            lambda: Window.between(FRIDAY, FRIDAY - DAY),
+            "the end date 2026-11-19 is before the start date 2026-11-20",
+        ),
+        (lambda: Window.choose("custom", FRIDAY), "a custom period needs a start and an end date"),
         (lambda: Window.last(0, FRIDAY), "at least 1 trade, was 0"),
         (
             lambda: Window.choose("all", FRIDAY, start=FRIDAY + DAY),
-            "ends (2026-11-20) before it starts (2026-11-21)",
+            "the end date 2026-11-20 is before the start date 2026-11-21",
         ),
         (
             lambda: Window.choose("yearly", FRIDAY, start=date(9999, 12, 31)),

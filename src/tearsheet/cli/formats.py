@@ -116,7 +116,7 @@ def file_options_from(values: Mapping[str, Any]) -> StatementOptions:
     )
 
 
-@click.command(short_help="What can be imported.")
+@click.command(short_help="List supported formats.")
 @click.argument("name", required=False)
 @formats_dir_option
 def formats(name: str | None, layouts: Path) -> None:
@@ -165,7 +165,7 @@ def diagnose(file: Path, values: dict[str, Any]) -> int:
     for rejection in diagnosis.rejections:
         click.echo(format_rejection(rejection))
     if diagnosis.error:
-        click.echo(click.style(f"Not readable: {diagnosis.error}", fg="red", bold=True))
+        click.echo(click.style(f"Cannot be imported: {diagnosis.error}", fg="red", bold=True))
         if diagnosis.hint:
             click.echo(f"  hint: {diagnosis.hint}")
     else:
@@ -272,7 +272,7 @@ def _zone(name: str | None) -> ZoneInfo | None:
         return TIME_ZONE.parse(name)
     except InvalidValueError:
         raise UsageError(
-            f"--timezone {name!r} is no known zone", "write an IANA name, such as America/Chicago"
+            f"--timezone {name!r} is no known zone", "use an IANA name, for example America/Chicago"
         ) from None
 
 

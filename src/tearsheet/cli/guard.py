@@ -25,7 +25,7 @@ _SECONDS = click.FloatRange(0.2, 86_400)
 _FOLDER = Path("logs") / "guard"
 
 
-@click.command(short_help="Act when an account's limit is broken.")
+@click.command(short_help="Run a command when a limit is breached.")
 @click.option("--url", required=True, help="URL of the service, for example https://tearsheet.example.")
 @click.option("-a", "--account", "accounts", multiple=True, help="Account to guard; repeat it for several.")
 @click.option(

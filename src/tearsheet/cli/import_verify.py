@@ -27,7 +27,7 @@ _MAX_LINES = 10
 _MAX_DIFFERENCES = 3
 
 
-@click.command(name="import", short_help="Import files of fills.")
+@click.command(name="import", short_help="Import broker files.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @file_options
 @click.option("--save-layout", metavar="NAME", help="Save the columns of --map as a layout with this name.")
@@ -157,7 +157,7 @@ def _echo_tie_out(report: ImportReport) -> None:
         )
 
 
-@click.command(short_help="Rebuild the books and compare them with the ledger.")
+@click.command(short_help="Rebuild positions from stored fills and compare every row.")
 @click.option(
     "--repair", "repairs", is_flag=True, help="Rebuild the books; save what a damaged file still has."
 )

@@ -31,7 +31,7 @@ class _ImportsGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_ImportsGroup, invoke_without_command=True, short_help="What was imported; undo it.")
+@click.group(cls=_ImportsGroup, invoke_without_command=True, short_help="List imports; undo one.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def imports(ctx: click.Context, as_json: bool) -> None:

@@ -195,7 +195,7 @@ def marks(remove: str | None) -> None:
         click.echo(columns(("symbol", "price", "time"), found, "lrl") if found else "No marks.")
 
 
-@click.command(short_help="Which ledger this is; or why a file can or cannot be imported.")
+@click.command(short_help="Show which ledger this is, or check whether a file can be imported.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @file_options
 def doctor(file: Path | None, **values: Any) -> int:

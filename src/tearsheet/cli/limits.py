@@ -43,7 +43,7 @@ class Amount(click.ParamType[Decimal]):
             self.fail(f"{value!r} is not a valid amount; use a number such as 250 or 0.5", param, ctx)
 
 
-@click.command(short_help="May this account go on trading?")
+@click.command(short_help="Show the limit status of an account.")
 @click.option("-a", "--account", help="One account (default: all accounts with limits).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def verdict(account: str | None, as_json: bool) -> int:
@@ -70,10 +70,10 @@ def verdict(account: str | None, as_json: bool) -> int:
     return EXIT_CODES_BY_STATE[worst_state(results)]
 
 
-@click.command(short_help="Lift a breach.")
+@click.command(short_help="Release a breach.")
 @click.argument("account")
 @click.argument("limit", type=click.Choice(list(LIMITS)), metavar="LIMIT")
-@click.option("--by", "actor", envvar="USER", required=True, help="Who lifts it.")
+@click.option("--by", "actor", envvar="USER", required=True, help="Who releases the breach.")
 @click.option("--reason", required=True, help="Why.")
 @click.option(
     "--allow",
@@ -85,7 +85,7 @@ def verdict(account: str | None, as_json: bool) -> int:
 def release(account: str, limit: str, actor: str, reason: str, allowance: Decimal) -> None:
     """Release the active breach of LIMIT for ACCOUNT. Your name and reason are recorded permanently."""
     if not reason.strip():
-        raise UsageError("a release needs a reason", 'say it with --reason "…"')
+        raise UsageError("a reason is required", 'add --reason "…"')
     with open_tracker() as tracker:
         tracker.refresh(30.0)
         record, _ = account_verdicts(tracker).release(account, limit, actor, reason, allowance)
@@ -125,7 +125,7 @@ def _reasons(verdict: Verdict) -> list[str]:
     return [f"  {r.code}: {detail}" for r, detail in zip(verdict.reasons, details, strict=True)]
 
 
-@click.command(short_help="When would my limits have stopped me?")
+@click.command(short_help="Simulate limits on past fills.")
 @click.option(
     "--limits",
     "limits_file",
@@ -135,7 +135,7 @@ def _reasons(verdict: Verdict) -> list[str]:
 )
 @click.option("--start", type=DateType(), help="First day (default: your first trading day).")
 @click.option("--end", type=DateType(), help="Last day, inclusive (default: today).")
-@click.option("-a", "--account", help="Only this account.")
+@click.option("-a", "--account", help="Filter by account.")
 @click.option("--currency", metavar="CODE", help="Currency to report when there are several.")
 @click.option(
     "--picture",

@@ -16,7 +16,7 @@ from tearsheet.trade.note import NoteText, NoteVersion, normalize_tag, validate_
 _MAX_ROWS = 1000
 
 
-@click.command(short_help="Say something of a position; tag it.")
+@click.command(short_help="Add a note or tags to a trade.")
 @click.argument("position", required=False)
 @click.argument("text", required=False)
 @click.option("--tag", "tags", multiple=True, help="Add a tag (repeatable).")
@@ -43,7 +43,9 @@ def note(
     POSITION is a trade ID from `tearsheet positions`.
     """
     if orphaned is (position is not None):
-        raise UsageError("a note is of one position", "give its id, or --orphaned for a list")
+        raise UsageError(
+            "a trade ID is required", "pass a trade ID, or use --orphaned to list unattached notes"
+        )
     change = _edit(text, tags, untag, clear=clear)
     with open_tracker() as tracker:
         tracker.sync()
@@ -62,7 +64,9 @@ def _edit(
 ) -> Callable[[NoteText], NoteText] | None:
     """Return the function that edits a note, or None if it is only shown. Raises UsageError."""
     if clear and (text is not None or tags or untag):
-        raise UsageError("--clear takes everything back", "leave the text and the tags out")
+        raise UsageError(
+            "--clear cannot be combined with text or tags", "remove the text and tags from the command"
+        )
     if clear:
         return lambda before: NoteText()
     if text is None and not tags and not untag:

@@ -88,8 +88,8 @@ def scope_options(command: F) -> F:
     """Add --account, --strategy, --symbol, --mode, --currency."""
     for option in reversed(
         (
-            click.option("-a", "--account", help="Only this account."),
-            click.option("-s", "--strategy", help="Only this strategy."),
+            click.option("-a", "--account", help="Filter by account."),
+            click.option("-s", "--strategy", help="Filter by strategy."),
             click.option("-y", "--symbol", help="Filter by symbol, spelled as in `tearsheet positions`."),
             click.option(
                 "--mode",

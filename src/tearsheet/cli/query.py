@@ -32,7 +32,7 @@ from tearsheet.trade.position import Position
 from tearsheet.words import format_metric, format_number
 
 
-@click.command(short_help="The fills behind a number.")
+@click.command(short_help="Show the fills behind a number.")
 @click.argument("metric", type=click.Choice(list(METRICS)), metavar="METRIC")
 @window_options
 @scope_options
@@ -108,7 +108,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         click.echo(f"… and {len(trades) - most:,} more; -n {len(trades)} shows all")
 
 
-@click.command(short_help="Lines that could not be used, and why.")
+@click.command(short_help="List rejected rows, with the reason.")
 @click.option("-n", "most", default=50, show_default=True, help="Number of rows to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rejections(most: int, as_json: bool) -> None:

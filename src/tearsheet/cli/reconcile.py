@@ -19,7 +19,7 @@ _DAYS = ("session", "account", "what", "theirs", "ours", "difference", "")
 _LABELS = {"paid": "fees of trades", "net": "net of trades", "price": "average price"}
 
 
-@click.command(short_help="Do we agree with the broker?")
+@click.command(short_help="Compare the ledger with a broker statement.")
 @click.argument("statement", type=click.Path(path_type=Path))
 @click.option(
     "--method",

@@ -24,8 +24,8 @@ _START_PATIENCE_S = 20
 
 
 @click.command(short_help="Serve the HTTP API and the dashboard.")
-@click.option("--host", help="Address to listen at.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen at.  [default: 5000]")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on.  [default: 5000]")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes.  [default: 2]")
 @click.option("--threads", type=int, hidden=True, expose_value=False, callback=lambda *_: None)
 @click.option(
@@ -91,7 +91,7 @@ def _watch_command(statements: tuple[Path, ...], verbose: int) -> Iterator[str]:
 @click.command("open", short_help="Look at a folder's results in the browser.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), help="Port to listen at.  [default: 5000, or a free one]"
+    "--port", type=click.IntRange(0, 65_535), help="Port to listen on.  [default: 5000, or a free one]"
 )
 @click.option("--no-browser", is_flag=True, help="Only say the address.")
 def open_folder(folder: Path, port: int | None, no_browser: bool) -> None:

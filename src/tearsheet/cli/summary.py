@@ -62,7 +62,7 @@ def sync() -> None:
         )
 
 
-@click.command(short_help="How a day, week, month or any stretch went.")
+@click.command(short_help="Show the results of a day, week, month or any period.")
 @window_options
 @scope_options
 @base_option
@@ -142,7 +142,7 @@ def _backfill_kind(values: dict[str, Any]) -> WindowKind:
     return kind
 
 
-@click.command(short_help="Judge targets and limits, print only what is wrong.")
+@click.command(short_help="Check targets and limits; print only problems.")
 @window_options
 @scope_options
 @base_option
@@ -267,7 +267,7 @@ class _Evaluation:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> None:
-    """Alerts that were raised, and what became of them."""
+    """List alerts and their status."""
     if ctx.invoked_subcommand is not None:
         return
     with open_tracker() as tracker:
@@ -283,8 +283,8 @@ def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> Non
 
 @alerts.command()
 @click.argument("identity", metavar="ID")
-@click.option("--by", "actor", envvar="USER", required=True, help="Who has seen it.")
-@click.option("--note", help="What is done about it.")
+@click.option("--by", "actor", envvar="USER", required=True, help="Who acknowledges it.")
+@click.option("--note", help="Action taken.")
 def ack(identity: str, actor: str, note: str | None) -> None:
     """Acknowledge an alert. It stays open until the target or limit is met again."""
     with open_tracker() as tracker:
@@ -320,7 +320,7 @@ def deliver(once: bool) -> int:
 
     deliveries = open_queue(Settings.load(), lambda: datetime.now(UTC))
     if deliveries is None:
-        raise SettingsError("no webhook is set", "name one with TEARSHEET_WEBHOOK_URL")
+        raise SettingsError("no webhook is configured", "set TEARSHEET_WEBHOOK_URL")
     while (left := deliveries.deliver_pending()) >= 0 and not once:
         time.sleep(deliveries.retry_delay_s())
     return EXIT_UNAVAILABLE if left else EXIT_OK

@@ -209,7 +209,7 @@ def _variance(variance: Variance) -> str:
     verdict = {
         True: click.style("met", fg="green"),
         False: click.style("MISSED", fg="red", bold=True),
-        None: click.style(f"not judged: {variance.reason}", dim=True),
+        None: click.style(f"not evaluated: {variance.reason}", dim=True),
     }[variance.met]
     return f"  {metric.label:<{_LABEL}}{actual:>{_VALUE}}   target {target_value:>12}   {verdict}"
 

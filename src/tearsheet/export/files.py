@@ -187,7 +187,7 @@ def _targets(targets: Iterable[Variance]) -> list[str]:
 
 def _target(variance: Variance) -> str:
     metric = METRICS[variance.metric]
-    verdict = {True: "met", False: "**missed**", None: f"not judged: {variance.reason}"}[variance.met]
+    verdict = {True: "met", False: "**missed**", None: f"not evaluated: {variance.reason}"}[variance.met]
     actual = format_metric(metric, MetricValue(variance.actual, 0))
     target_value = format_metric(metric, MetricValue(variance.target_value, 0))
     return f"| {metric.label} | {actual} | {target_value} | {verdict} |"

@@ -24,7 +24,7 @@ _DURATIONS = (
     (timedelta(hours=1), "15 to 60 min"),
     (timedelta(hours=4), "1 to 4 h"),
     (timedelta(days=1), "4 to 24 h"),
-    (timedelta.max, "a day or more"),
+    (timedelta.max, "1 day or more"),
 )
 _STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
 _NOT_STATED = "not stated"

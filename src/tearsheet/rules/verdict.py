@@ -43,7 +43,7 @@ UNKNOWN_CODES = {
     "no_limits": "no limits are configured for this account",
     "store_unavailable": "the ledger is unavailable",
     "nothing_heard": "no data has ever been received for this account",
-    "stale_feed": "the source was last heard longer ago than `stale_after` allows",
+    "stale_feed": "the account's data is older than `stale_after`",
     "behind": "new fills have not been evaluated yet",
     "rejected_lines": "rejected rows may belong to this account",
     "clock_back": "the system clock is earlier than the latest event",
@@ -222,7 +222,7 @@ def _uncertainty_reasons(
 ) -> Iterator[VerdictReason]:
     """Yield every reason why the status of the account or of one limit is unknown."""
     if not book.plan.limits:
-        yield VerdictReason("no_limits", f"the limits file has none for {book.account}")
+        yield VerdictReason("no_limits", f"no limits are set for {book.account}")
     if feed.store_error is not None:
         yield VerdictReason("store_unavailable", feed.store_error)
     if is_ahead(seen, now):

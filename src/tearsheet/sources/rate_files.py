@@ -183,7 +183,9 @@ def _numbered(rows: Any, name: str) -> Iterator[tuple[int, list[str]]]:
             if bare:
                 yield rows.line_num, bare
     except csv.Error as error:
-        raise FormatError(f"{name}, line {rows.line_num}: {error}", "check for a missing quote") from None
+        raise FormatError(
+            f"{name}, line {rows.line_num}: {error}", "check for a missing closing quote"
+        ) from None
 
 
 def _ecb_csv(rows: Iterator[tuple[int, list[str]]], header: Sequence[str], name: str) -> Iterator[_Stated]:

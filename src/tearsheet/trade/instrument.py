@@ -305,7 +305,7 @@ def _spot(pair: re.Match[str] | None) -> AssetClass:
 def _unknown_root(text: str, root: str) -> UnknownInstrument:
     return UnknownInstrument(
         code="unknown_instrument",
-        reason=f"{text} looks like a futures contract, but its root {root} is in no table",
+        reason=f"unknown futures root {root} in {text}",
         hint=f"state its multiplier in the instruments file: {root}: {{multiplier: …, currency: …}}",
     )
 
@@ -313,7 +313,7 @@ def _unknown_root(text: str, root: str) -> UnknownInstrument:
 def _unknown_spelling(text: str) -> UnknownInstrument:
     return UnknownInstrument(
         code="unknown_instrument",
-        reason=f"{text} looks like a futures contract, but not in a spelling that is known here",
+        reason=f"unrecognized futures symbol {text}",
         hint=f"write root, month and year (MNQZ26, MNQ 12-26), or state in the instruments file: "
         f"{text}: {{multiplier: …, asset_class: …}}",
     )
@@ -322,7 +322,7 @@ def _unknown_spelling(text: str) -> UnknownInstrument:
 def _unknown_option(text: str) -> UnknownInstrument:
     return UnknownInstrument(
         code="unknown_instrument",
-        reason=f"{text} is an option whose multiplier is not known",
+        reason=f"unknown multiplier for option {text}",
         hint=f"write its 21-character OCC symbol, or state in the instruments file: "
         f"{text}: {{multiplier: …, asset_class: option}}",
     )

@@ -63,7 +63,7 @@ def normalize_tag(text: str) -> str:
     """Normalize a tag: lower case, single spaces, no leading `#`. Raises UsageError."""
     tag = unicodedata.normalize("NFC", " ".join(text.strip().lstrip("#").split())).lower()
     if not tag:
-        raise UsageError("a tag is empty", "write a word or a few, such as breakout")
+        raise UsageError("empty tag", "use one or more words, for example breakout")
     if len(tag) > MAX_TAG_LENGTH:
         raise UsageError(
             f"the tag {tag[:MAX_TAG_LENGTH]!r}… has {len(tag)} characters",
@@ -81,9 +81,7 @@ def normalize_tag(text: str) -> str:
 def _normalize_tags(tags: Iterable[str]) -> tuple[str, ...]:
     normalized = tuple(sorted({normalize_tag(tag) for tag in tags}))
     if len(normalized) > MAX_TAGS:
-        raise UsageError(
-            f"a note has {len(normalized)} tags", f"at most {MAX_TAGS} are allowed; take some out"
-        )
+        raise UsageError(f"a note has {len(normalized)} tags", f"use at most {MAX_TAGS}")
     return normalized
 
 

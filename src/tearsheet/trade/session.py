@@ -181,7 +181,7 @@ class Window(Struct, frozen=True):
         if start is not None and end is not None:
             return cls.between(start, end)
         if kind == "custom":
-            raise UsageError("a custom window needs a start and an end", "give both")
+            raise UsageError("a custom period needs a start and an end date", "give both")
         if kind == "all":
             first, last = _validate_range(start or EARLIEST.date()), _validate_range(end or today)
             _check_order(first, last)
@@ -198,7 +198,7 @@ def _validate_range(day: date) -> date:
 
 def _check_order(first: date, last: date) -> None:
     if last < first:
-        raise UsageError(f"the window ends ({last}) before it starts ({first})", "swap start and end")
+        raise UsageError(f"the end date {last} is before the start date {first}", "swap the dates")
 
 
 def is_ahead(at: datetime, now: datetime) -> bool:

@@ -252,7 +252,7 @@ def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
         ("a\x1b[31mb", [], r"the note contains the character U\+001B"),
         ("a\ud800b", [], r"the note contains the character U\+D800"),
         ("", ["x" * (MAX_TAG_LENGTH + 1)], "has 41 characters"),
-        ("", [" "], "a tag is empty"),
+        ("", [" "], "empty tag"),
         ("", ["a,b"], "contains a comma"),
         ("", ["\u202etxt"], r"contains the character U\+202E"),
         ("", ["a\u200bb"], r"contains the character U\+200B"),

@@ -86,7 +86,7 @@ def test_a_quote_that_is_never_closed_says_what_it_swallowed(tmp_path: Path) -> 
     (row,) = read(tmp_path, f'{HEADER}\nA,"AAPL,2026-03-02T10:00:00Z,buy,1,10,0\n{ROW}\n{ROW}\n')
     assert isinstance(row, Rejection)
     assert row.reason == "time is empty; lines 2–4 were read as one row"
-    assert (row.line, row.hint) == (2, "check for a missing quote; every fill has one")
+    assert (row.line, row.hint) == (2, "check for a missing closing quote; every fill has one")
 
 
 def test_rows_of_spaces_are_blank(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_row_that_is_rejected_does_not_use_up_its_execution_id(tmp_path: Path)
 def test_a_currency_is_a_code(tmp_path: Path, code: str) -> None:
     (row,) = read(tmp_path, f"{HEADER},currency\n{ROW},{code}\n")
     assert isinstance(row, Rejection)
-    assert (row.code, row.reason) == ("bad_value", f"currency is no code, was {code!r}")
+    assert (row.code, row.reason) == ("bad_value", f"invalid currency {code!r}")
 
 
 # --- times -------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_local_date_below_a_thousand_iso_dates_is_not_guessed(tmp_path: Path) 
         f"{HEADER}\n{f'{ROW}{chr(10)}' * 1000}{ROW.replace('2026-03-02T10:00:00Z', '3/4/2026 10:00')}\n",
     )
     assert isinstance(rows[-1], Rejection)
-    assert rows[-1].reason == "days or months may come first, was '3/4/2026 10:00'"
+    assert rows[-1].reason == "ambiguous date '3/4/2026 10:00'"
 
 
 def test_the_repeated_hour_is_the_first_in_a_file_without_order(tmp_path: Path) -> None:

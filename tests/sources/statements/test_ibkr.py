@@ -126,7 +126,7 @@ def test_the_other_dates_of_a_file_tell_whether_days_come_first(
 
 def test_dates_that_may_be_two_days_are_asked_for(tmp_path: Path) -> None:
     file = xml(tmp_path / "flex.xml", [element("Trade", "EXECUTION", "04/05/2026;101500", "1", "10")])
-    with pytest.raises(FormatError, match="days or months"):
+    with pytest.raises(FormatError, match="ambiguous dates"):
         read(file)
     assert read(file, date_order="day-first")[0].time.month == 5
 

@@ -153,7 +153,7 @@ def test_a_form_that_nothing_settles_is_asked_for(tmp_path: Path) -> None:
     text = TEXT.replace(",", ";").replace("150.25", "1,234").replace("1.5", "1")
     with pytest.raises(FormatError, match="decimal comma or thousands") as caught:
         rows(tmp_path / "a.csv", text)
-    assert caught.value.hint == "say --decimal-mark point or --decimal-mark comma"
+    assert caught.value.hint == "set --decimal-mark point or --decimal-mark comma"
 
 
 def test_excel_days(tmp_path: Path) -> None:

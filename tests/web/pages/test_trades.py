@@ -156,7 +156,7 @@ def test_what_was_changed_meanwhile_is_not_tagged_and_no_other_either(traded: Ap
         (["0123456789abcdef"], "x", "invalid trade"),
         (["0123456789abcdef:0"], "x", "no position"),
         (None, "a,b", "contains a comma"),
-        (None, " # ", "a tag is empty"),
+        (None, " # ", "empty tag"),
     ],
 )
 def test_a_bulk_tag_that_cannot_be_says_why(

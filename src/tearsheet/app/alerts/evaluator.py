@@ -199,7 +199,7 @@ class AlertEvaluator:
         alone. Raises NotFoundError for an unknown one; UsageError if the actor is blank.
         """
         if not actor.strip():
-            raise UsageError("an acknowledgement needs a name", "say who with --by")
+            raise UsageError("a name is required", "set it with --by")
         with self._ledger.writing():
             self._index_new_lines()
             alerts = [self._get(identity) for identity in seen]

@@ -87,7 +87,7 @@ def webhook_from(settings: Settings) -> Webhook | None:
 
 
 def webhook_problem(settings: Settings) -> SettingsError | None:
-    """Return why alerts cannot be delivered by the settings; None if they can, or no webhook is set."""
+    """Return why alerts cannot be delivered by the settings; None if they can, or no webhook is configured."""
     try:
         webhook_from(settings)
     except SettingsError as error:

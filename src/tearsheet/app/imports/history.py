@@ -95,7 +95,7 @@ class ImportHistory:
         with self._ledger.snapshot() as queries:
             row = queries.row(ImportRow, "batch", (number,)) if 0 < number < _MAX_ID else None
         if row is None:
-            raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
+            raise NotFoundError(f"import {number} not found", "`tearsheet imports` lists them")
         return _to_import(row)
 
     def of_files(self, names: Iterable[str]) -> Sequence[int]:
@@ -152,7 +152,7 @@ class ImportHistory:
         transaction.rebuild_if_outdated()
         source = self._ledger.sources.get(import_.id)
         if self._ledger.queries.exists("undo", (import_.id,)):
-            raise UsageError(f"import {import_.id} was undone just now", "nothing is left to do")
+            raise UsageError(f"import {import_.id} was undone just now", "no action needed")
         undone = transaction.undo_import(source, who)
         revision = transaction.commit()
         return UndoReport(import_.id, import_.file, undone.removed, undone.retained, revision)

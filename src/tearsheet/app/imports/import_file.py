@@ -272,7 +272,7 @@ def save_mapping(name: str, options: StatementOptions, title: str = "") -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already", "choose another name, or delete it") from None
+        raise UsageError(f"{path} already exists", "choose another name, or delete it") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", "check --layouts") from None
     return path

@@ -10,7 +10,7 @@ from tearsheet.sources.text.lines import Lines
 from tearsheet.sources.text.problem import MOST_COLUMNS, NOT_TEXT, TOO_WIDE, RowProblem
 from tearsheet.trade.fill import Rejection
 
-_TOO_LONG = RowProblem("line_too_long", "a cell is far longer than any value", "check for a missing quote")
+_TOO_LONG = RowProblem("line_too_long", "a value is too long", "check for a missing closing quote")
 _EXTRA_COLUMNS = RowProblem(
     "extra_columns", "the row has more columns than the header", "quote cells with separators"
 )
@@ -78,7 +78,7 @@ def describe_span(rejection: Rejection, through: int) -> Rejection:
     return structs.replace(
         rejection,
         reason=f"{rejection.reason}; lines {rejection.line}–{through} were read as one row",
-        hint=f"check for a missing quote; {rejection.hint}",
+        hint=f"check for a missing closing quote; {rejection.hint}",
     )
 
 

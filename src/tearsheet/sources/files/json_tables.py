@@ -48,7 +48,7 @@ def _document(path: Path, encoding: str) -> Any:
             f"{path} cannot be read: {error.strerror or error}", "check the path and permissions"
         ) from None
     except UnicodeError:
-        raise FormatError(f"{path}: its bytes are no text", "save the file as UTF-8") from None
+        raise FormatError(f"{path}: the file is not a text file", "save it as UTF-8") from None
     try:
         return _parse_json(text)
     except (ValueError, RecursionError) as error:

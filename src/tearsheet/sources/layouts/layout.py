@@ -581,7 +581,7 @@ def _check_words(layout: Layout, where: str) -> None:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise FormatError(
-                f"{where}: zone {zone!r} is unknown", "write an IANA name, such as UTC"
+                f"{where}: zone {zone!r} is unknown", "use an IANA name, for example UTC"
             ) from None
 
 

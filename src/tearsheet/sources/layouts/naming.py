@@ -64,7 +64,7 @@ class InstrumentNaming:
         if kind is None:
             raise RowError(
                 "unknown_row",
-                f"the kind of instrument is not known, was {truncate(word, _SHOWN)!r}",
+                f"unknown instrument type {truncate(word, _SHOWN)!r}",
                 f"known are {', '.join(self._layout.asset_classes)}",
             )
         return kind

@@ -35,8 +35,8 @@ class SideRules:
         if quantity < ZERO and self._words.get(word.casefold()) is Side.BUY:
             raise RowError(
                 "contradiction",
-                f"side is {word!r}, but quantity is {to_plain_string(quantity)}",
-                "check the row with the broker",
+                f"side {word!r} contradicts quantity {to_plain_string(quantity)}",
+                "check the row with your broker",
             )
         return word
 
@@ -53,9 +53,7 @@ class SideRules:
         side = self._words.get(word.casefold()) or (Side(word) if word in ("BUY", "SELL") else None)
         if side is None:
             raise RowError(
-                "bad_side",
-                f"side is neither a buy nor a sell, was {truncate(word, _SHOWN)!r}",
-                f"allowed is {', '.join(self._words)}",
+                "bad_side", f"unknown side {truncate(word, _SHOWN)!r}", f"allowed is {', '.join(self._words)}"
             )
         return side
 

@@ -33,7 +33,7 @@ def read_round_trips(
     if options.timezone is None and not detected.layout.names_zone:
         raise FormatError(
             f"{path}: its times are local, and it does not say of where",
-            "say which with --timezone, such as America/Chicago",
+            "specify it with --timezone, for example America/Chicago",
             "timezone",
         )
     table = ReportTable(
@@ -202,7 +202,7 @@ class _RoundTripReader:
         if text and day is None:
             raise FormatError(
                 f"{self._table.path}, line {line}: {self._columns.day[0]} {truncate(text, _SHOWN)!r} is no date",
-                "say --date-order day-first or month-first",
+                "set --date-order day-first or month-first",
             )
         return day
 

@@ -198,7 +198,7 @@ class FillParser:
         try:
             account = raw.account.strip() or self.account
             if not account:
-                raise RowError("missing_field", "account is empty", "say whose fills with --account")
+                raise RowError("missing_field", "account is empty", "set it with --account")
             at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
             return make(raw, account, at, line)
         except TimeFormatError as bad:
@@ -317,7 +317,7 @@ class FillParser:
             raise _missing_quantity(quantity)
         named = (raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day)
         if price is None and not raw.fraction:
-            raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
+            raise RowError("missing_field", "price is empty", "use 0 if the price is zero")
         instrument = self._known.get(named) or self._instrument(*named)
         if raw.fraction:
             price = price_by_tick(raw.fraction, price, instrument)
@@ -376,11 +376,7 @@ class FillParser:
         bare = text.strip() or _required(text, "side")
         side = self._sides.get(bare.casefold())
         if side is None:
-            raise RowError(
-                "bad_side",
-                f"side is neither a buy nor a sell, was {bare!r}",
-                f"allowed is {', '.join(self._sides)}",
-            )
+            raise RowError("bad_side", f"unknown side {bare!r}", f"allowed is {', '.join(self._sides)}")
         self._known_sides[text] = side
         return side
 
@@ -490,7 +486,7 @@ def _status(text: str, fill_id: str) -> _Kind | None:
     if bare not in ("correction", "bust"):
         raise RowError(
             "bad_value",
-            f"status is not known, was {truncate(text.strip(), _SHOWN)!r}",
+            f"unknown status {truncate(text.strip(), _SHOWN)!r}",
             "allowed is fill, correction, bust",
         )
     if fill_id in _NO_ID:
@@ -531,6 +527,4 @@ def asset_class_of(text: str) -> AssetClass | None:
             return known
     if not bare:
         return None
-    raise RowError(
-        "bad_value", f"asset_class is not known, was {bare!r}", f"allowed is {', '.join(ASSET_CLASSES)}"
-    )
+    raise RowError("bad_value", f"unknown asset_class {bare!r}", f"allowed is {', '.join(ASSET_CLASSES)}")

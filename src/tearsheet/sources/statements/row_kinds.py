@@ -22,7 +22,7 @@ _REPETITIONS = (_OTHER_LEVELS, "closed_lots")
 _SPLIT = "a split changes what is held: quantity and price of the open position are wrong without it"
 _SPLIT_HINT = (
     "state it as two fills in the generic format: what was held sold, and what is held now bought, "
-    "each at the average price of then, so that nothing is realised"
+    "each at the average price of then, so that nothing is realized"
 )
 
 

@@ -191,7 +191,7 @@ def set_price_by_money(raw: RawFill, side: Side, *, by_cash: bool) -> None:
             "contradiction",
             f"the amount is {to_plain_string(gross)} and the fees are {to_plain_string(fee)}, but the cash "
             f"that moved is {to_plain_string(raw.cash or ZERO)}",
-            "check the row with the broker",
+            "check the row with your broker",
         )
     with localcontext(Context(prec=_DIGITS)):
         price = (gross / raw.quantity).quantize(_LAST_DIGIT)
@@ -257,7 +257,7 @@ def multiplier_by_amount(raw: RawFill) -> Decimal | None:
     raise RowError(
         "contradiction",
         f"the amount {to_plain_string(raw.amount)} is no round multiple of quantity × price",
-        "check the row with the broker, or state the multiplier in the instruments file",
+        "check the row with your broker, or state the multiplier in the instruments file",
     )
 
 
@@ -457,7 +457,7 @@ def check_unit(code: str, unit: str, where: str, symbol: str) -> str:
         raise RowError(
             "contradiction",
             f"{where} is in {unit}, but the trade is of {symbol} in {known}",
-            "check the row with the broker",
+            "check the row with your broker",
         )
     return known or unit
 

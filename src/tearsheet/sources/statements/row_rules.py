@@ -85,7 +85,7 @@ UNFILLED = "unfilled_orders"
 #: Under which name rows are counted that state what a fill did to the money.
 OTHER_SIDE = "money_of_trades"
 _ONLY_CLOCK = re.compile(r"^\d{1,2}:\d\d")
-_WRITE_IT = "write the fill in the generic format instead"
+_WRITE_IT = "import this fill in the generic format"
 _SWAPPED = str.maketrans(",.", ".,")
 
 
@@ -290,7 +290,7 @@ class RuleMapper:
             return {}
         raise RowError(
             "unknown_row",
-            f"{part.column} is not understood, was {truncate(text, _LONGEST_TEXT)!r}",
+            f"cannot read {part.column}: {truncate(text, _LONGEST_TEXT)!r}",
             self._layout.notes or _WRITE_IT,
         )
 
@@ -437,7 +437,7 @@ class RuleMapper:
         if not (fees.columns or fees.after):
             number, unit = self._number("commission", row.values.get("commission", ""))
             if number is None and fees.required:
-                raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
+                raise RowError("missing_field", "commission is empty", "use 0 if there is none")
         elif fees.after or any(row.fees):
             number, unit = self._fees.total(row.fees, raw.currency, row.values, self._number)
         else:

@@ -204,8 +204,8 @@ def _fee_from_cash_only(terms: TradeTerms, cash: Decimal) -> Decimal:
     if abs(cash) > terms.quantity * _FEE_OF_A_FUTURE:
         raise RowError(
             "contradiction",
-            f"the cash that moved is {to_plain_string(cash)}, which is too much for the fee of a future",
-            "check the row with the broker",
+            f"the cash amount {to_plain_string(cash)} is too large to be a futures fee",
+            "check the row with your broker",
         )
     return -cash
 
@@ -454,5 +454,5 @@ def currency_code(text: str) -> str | None:
     """Return the code of a currency in capitals; None if it is empty. Raises RowError."""
     code = text.strip().upper()
     if code and not (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
-        raise RowError("bad_value", f"currency is no code, was {text!r}", "allowed is a code such as USD")
+        raise RowError("bad_value", f"invalid currency {text!r}", "use a code such as USD")
     return code or None

@@ -289,7 +289,7 @@ def _zone(
     if not layout.names_zone and options.timezone is None and not _are_zoned(times):
         raise FormatError(
             f"{path}: {layout.title} are written in local time, and the file does not say of where",
-            "say which with --timezone, such as America/Chicago",
+            "specify it with --timezone, for example America/Chicago",
             "timezone",
         )
     return options.timezone

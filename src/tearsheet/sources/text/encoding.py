@@ -137,7 +137,7 @@ def detect_number_format(
     if (separator != "," and "," in doubts) or (separator == ";" and doubts):
         raise FormatError(
             f"{file}: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234",
-            "say --decimal-mark point or --decimal-mark comma",
+            "set --decimal-mark point or --decimal-mark comma",
         )
     return NumberFormat(".")
 

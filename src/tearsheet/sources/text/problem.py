@@ -26,4 +26,4 @@ class RowError(Exception):
 #: Cells of a row and keys of an object; the widest statement known has 190.
 MOST_COLUMNS = 1_000
 TOO_WIDE = RowProblem("line_too_long", f"the row has more than {MOST_COLUMNS:,} cells", "check the separator")
-NOT_TEXT = RowProblem("bad_encoding", "the row is not valid text", "save the file as UTF-8")
+NOT_TEXT = RowProblem("bad_encoding", "the row is not valid text", "save it as UTF-8")

@@ -73,8 +73,7 @@ def detect_date_order(
             return order
     if hint is None:
         raise FormatError(
-            f"{file}: nothing tells whether days or months come first in its dates",
-            "say --date-order day-first or month-first",
+            f"{file}: ambiguous dates (day or month first)", "set --date-order day-first or month-first"
         )
     return hint
 
@@ -152,7 +151,7 @@ class TimeParser:
         if text == self._text:
             return self._before
         if len(text) > _LONGEST:
-            raise TimeFormatError(f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote")
+            raise TimeFormatError(f"invalid time {text[:_LONGEST]!r}…", "check for a missing closing quote")
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
@@ -163,7 +162,7 @@ class TimeParser:
         elif at.tzinfo is not UTC:
             at = _to_utc(at, text)
         if not 1970 < at.year < 2100 and not EARLIEST <= at < LATEST:
-            raise TimeFormatError(f"time lies outside 1970–2100, was {text!r}", "check the year")
+            raise TimeFormatError(f"time out of range: {text!r}", "check the year")
         self._text, self._before, self.day = text, at, day
         return at
 
@@ -183,17 +182,16 @@ class TimeParser:
                 at = parse_with_order(match, self._order)
         except ValueError as error:
             hint = f"dates are read {self._order}" if self._order else "check the date"
-            raise TimeFormatError(f"time is not valid, was {text!r}: {error}", hint) from None
+            raise TimeFormatError(f"invalid time {text!r}: {error}", hint) from None
         if at is not None:
             return self._of_abbreviation(at, zone, text) if isinstance(zone, str) else at.replace(tzinfo=zone)
         if match is not None:
             raise TimeFormatError(
-                f"days or months may come first, was {text!r}",
-                "write ISO 8601 dates, or say --date-order day-first or month-first",
+                f"ambiguous date {text!r}",
+                "write ISO 8601 dates, or set --date-order day-first or month-first",
             )
         raise TimeFormatError(
-            f"time is not valid, was {text!r}",
-            "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
+            f"invalid time {text!r}", "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z"
         )
 
     def _of_abbreviation(self, wall: datetime, name: str, text: str) -> datetime:
@@ -203,13 +201,14 @@ class TimeParser:
             if self._zone is not None and at.tzname() == name:
                 return at
         raise TimeFormatError(
-            f"{name} may be several zones, was {text!r}", "say which with --timezone, such as America/Chicago"
+            f"{name} may be several zones, was {text!r}",
+            "specify it with --timezone, for example America/Chicago",
         )
 
     def _in_zone(self, wall: datetime, text: str) -> datetime:
         if self._zone is None:
             raise TimeFormatError(
-                f"time has no zone, was {text!r}", "write the offset, or say --timezone ZONE"
+                f"time without a time zone: {text!r}", "write the offset, or say --timezone ZONE"
             )
         early = wall.replace(tzinfo=self._zone)
         late = early.replace(fold=1)
@@ -218,8 +217,8 @@ class TimeParser:
         first, second = _to_utc(early, text), _to_utc(late, text)
         if first.astimezone(self._zone).replace(tzinfo=None) != wall:
             raise TimeFormatError(
-                f"time does not exist in {self._zone.key}, was {text!r}",
-                "the clock was put forward then; check --timezone",
+                f"{text!r} does not exist in {self._zone.key} because of daylight saving time",
+                "check --timezone",
             )
         return second if self._ascending and first < self._before <= second else first
 
@@ -228,7 +227,7 @@ def _to_utc(at: datetime, text: str) -> datetime:
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise TimeFormatError(f"time lies outside 1970–2100, was {text!r}", "check the year") from None
+        raise TimeFormatError(f"time out of range: {text!r}", "check the year") from None
 
 
 def _local_date(text: str) -> re.Match[str] | None:

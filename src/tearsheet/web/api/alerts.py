@@ -30,7 +30,7 @@ _STATE_DESCRIPTION = (
 _ACKNOWLEDGEMENT = {
     "type": "object",
     "properties": {
-        "by": {"type": "string", "pattern": BY, "description": "Who has seen it."},
+        "by": {"type": "string", "pattern": BY, "description": "Who acknowledges it."},
         "note": {
             "anyOf": [{"type": "string", "pattern": NOTE}, {"type": "null"}],
             "description": "What they say of it.",

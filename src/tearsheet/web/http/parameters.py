@@ -104,10 +104,10 @@ def _fraction(text: str) -> Decimal:
     return Decimal(text)
 
 
-ACCOUNT = text_of("account", "Only this account.")
+ACCOUNT = text_of("account", "Filter by account.")
 SCOPE = (
     ACCOUNT,
-    text_of("strategy", "Only this strategy."),
+    text_of("strategy", "Filter by strategy."),
     text_of("symbol", "Only this instrument, in its canonical spelling."),
     choice("mode", "Filter trade-log entries: paper or live.", "PAPER", "LIVE"),
 )

@@ -63,7 +63,7 @@ class Numbers(Struct, kw_only=True):
 
 
 class DailyNumbers(Numbers, kw_only=True):
-    """A day; `daily_pnl` is every realised result of the session after fees."""
+    """A day; `daily_pnl` is every realized result of the session after fees."""
 
     daily_pnl: Decimal
 
