@@ -1,4 +1,4 @@
-"""Takes the pictures of the README anew: the sample of `make demo`, just after its last fill, in Chromium.
+"""Retakes the pictures of the README: the sample of `make demo`, just after its last fill, in Chromium.
 
 `python docs/pictures.py` writes `docs/images/`; it needs Chromium, as `tests/browser` does.
 """
@@ -23,9 +23,9 @@ from tests.support.web_server import Server  # noqa: E402
 
 IMAGES = TOP / "docs" / "images"
 PICTURES = {
-    "today": ("/", 1280, 1130, "light"),
-    "calendar": ("/calendar", 1280, 900, "light"),
-    "performance": ("/performance?window=quarterly", 1280, 1000, "dark"),
+    "overview": ("/?range=3M", 1440, 1010, "light"),
+    "calendar": ("/calendar", 1440, 1000, "light"),
+    "performance": ("/performance?window=quarterly", 1440, 1000, "dark"),
 }
 
 
