@@ -1,16 +1,14 @@
-"""Retakes the pictures of the README: the sample of `make demo`, just after its last fill, in Chromium.
+"""Retakes the pictures of the README: the sample of `make demo`, in Chromium.
 
 `python docs/pictures.py` writes `docs/images/`; it needs Chromium, as `tests/browser` does.
 """
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -48,37 +46,29 @@ def main() -> None:
 
 
 def take(folder: Path) -> None:
-    """Put the clock after the last fill, and look."""
+    """Take every picture."""
     lines = (folder / "tearsheet.env").read_text().splitlines()
     env = dict(line.removeprefix("export ").split("=", 1) for line in lines if line)
     now = datetime.now().astimezone()
-    with Server(_Place(folder, now), workers=1, kind=STREAMING, **env) as server:  # type: ignore[arg-type]
-        now = last_fill(server) + timedelta(minutes=2)
-        server.set_clock(now)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
-                args=["--no-sandbox"] if os.geteuid() == 0 else [],
+    with (
+        Server(_Place(folder, now), workers=1, kind=STREAMING, **env) as server,
+        sync_playwright() as playwright,
+    ):  # type: ignore[arg-type]
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
+            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+        )
+        for name, (path, width, height, theme) in PICTURES.items():
+            page = browser.new_page(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if theme == "dark" else "light",
+                locale="en-US",
             )
-            for name, (path, width, height, theme) in PICTURES.items():
-                page = browser.new_page(
-                    viewport={"width": width, "height": height},
-                    color_scheme="dark" if theme == "dark" else "light",
-                    locale="en-US",
-                )
-                page.clock.install(time=now)
-                page.goto(f"http://127.0.0.1:{server.port}{path}")
-                page.locator("html[data-connection=live]").wait_for()
-                page.wait_for_timeout(1500)  # until all is drawn
-                page.screenshot(path=IMAGES / f"{name}.png")
-            browser.close()
-
-
-def last_fill(server: Server) -> datetime:
-    """When the sample ends."""
-    address = f"http://127.0.0.1:{server.port}/api/fills?limit=1"
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        return datetime.fromisoformat(json.load(answer)["data"][0]["time"])
+            page.goto(f"http://127.0.0.1:{server.port}{path}")
+            page.locator("html[data-connection=live]").wait_for()
+            page.wait_for_timeout(3000)  # until all is drawn
+            page.screenshot(path=IMAGES / f"{name}.png")
+        browser.close()
 
 
 if __name__ == "__main__":

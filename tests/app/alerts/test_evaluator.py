@@ -157,7 +157,7 @@ def test_an_alert_is_acknowledged_by_somebody(place: Place) -> None:
         assert ended.acknowledged_by == "risk desk"
         with pytest.raises(NotFoundError, match="no alert 'none'"):
             tracker.alerts.acknowledge("none", "me", None, tracker.now)
-        with pytest.raises(UsageError, match="needs a name"):
+        with pytest.raises(UsageError, match="a name is required"):
             tracker.alerts.acknowledge(alert.id, " ", None, tracker.now)
 
 

@@ -62,7 +62,9 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "bad_targets": ("/settings", "Correct the targets", {}),
 }
 #: What a terminal needs and a page does not: the command to run, the option to give.
-_COMMAND = re.compile(r";? (?:see |run )?`tearsheet [^`]*`(?: closes it)?")
+_COMMAND = re.compile(
+    r";? (?:see|run) `tearsheet [^`]*`|; if it is right, `tearsheet [^`]*`|; `tearsheet settle` closes it"
+)
 _OPTION = re.compile(r"; choose one with --\w+")
 _CODE = re.compile(r"`([^`]*)`")
 
