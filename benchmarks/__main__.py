@@ -15,17 +15,23 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from benchmarks.first_version import beside_version
 from benchmarks.imports import importing
 from benchmarks.page import Row, as_table, options_of, put, say
 from benchmarks.web import serving
+from tearsheet.columns.exact_lane import FoldRules
+from tearsheet.columns.fill_columns import FillColumns
+from tearsheet.columns.fold import Fold
 from tearsheet.sample import write_log
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.fill import Fill, Side, TradeRecord
 from tearsheet.trade.position import Book
+from tearsheet.trade.session import TradingCalendar
 
 LAST_DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 23, tzinfo=UTC)
@@ -48,10 +54,13 @@ def main() -> None:
             rows += part(scratch)
         say(f"… {importing.__doc__}")
         imported = list(importing(scratch, options.fills, options.peer))
+        versions = list(beside_version(scratch, options.fills, options.base))
     finally:
         shutil.rmtree(scratch)
     served = list(serving(options.positions))
     tables = (("", rows), (" of imports", imported), (" of the API", served))
+    if versions:
+        tables = (*tables, (" beside another version", versions))
     for name, table in ((name, as_table(its)) for name, its in tables):
         print(table)
         if options.write:
@@ -183,6 +192,16 @@ def folding(scratch: Path) -> Iterable[Row]:
         "fold: fills to exact bookings and positions",
         f"{ours:,.0f} fills/s",
         f"{ours / limit:.2f} × a bare loop that keeps only totals ({limit:,.0f} fills/s)",
+        "",
+    )
+    columns = FillColumns.from_fills(fills)
+    rules = FoldRules(TradingCalendar(ZoneInfo("UTC")))
+    fold = in_turn({"columns": lambda: Fold(rules).add(columns)}, rounds=5)["columns"]
+    rate = len(fills) / fold * 1000
+    yield (
+        "the same by the fold on columns, with tallies, ids and texts of all rows",
+        f"{rate:,.0f} fills/s",
+        f"{rate / ours:.2f} × fills to bookings and positions by `Book`",
         "",
     )
 

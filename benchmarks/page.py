@@ -29,6 +29,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--positions", type=int, default=1_000_000, help="of the large ledger of the API")
     parser.add_argument("--fills", type=int, default=1_000_000, help="of the large import")
     parser.add_argument("--peer", help="a Python that has nautilus_trader, to measure it too")
+    parser.add_argument("--base", help="a Python that has another version of tearsheet, to measure it beside")
     parser.add_argument("--write", action="store_true", help="keep the tables in docs/performance.md")
     return parser.parse_args(arguments)
 

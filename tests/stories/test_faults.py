@@ -72,6 +72,24 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(place: Place) -> None:
         assert killed.verify().differences == []
 
 
+def test_kill_9_while_a_large_file_is_read_by_columns_loses_and_doubles_nothing(place: Place) -> None:
+    write_fills_csv(place.folder / "fills.csv", count=16_000, accounts=2, symbols=3)
+    for delay in (0.3, 0.6, 0.9):
+        process = command(place, "import", "fills.csv")
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    out, err = command(place, "import", "fills.csv").communicate(timeout=120)
+    assert "16,000 new" in out or "imported before" in out, (out, err)
+    with place.tracker() as killed, Place(place.folder / "straight", {}).tracker() as clean:
+        clean.import_file(place.folder / "fills.csv")
+        assert as_rows(killed) == as_rows(clean)
+        query = killed.ledger.connection.execute
+        assert query("SELECT COUNT(*), COUNT(DISTINCT key) FROM fill").fetchone() == (16_000, 16_000)
+        assert query("SELECT COUNT(*) FROM sighting").fetchone() == (16_000,)
+        assert killed.verify().differences == []
+
+
 def test_a_full_disk_is_said_and_the_ledger_is_as_before(place: Place) -> None:
     place.log("2026-11-20", record(order_id="0", net="5"))
     with place.tracker() as tracker:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tearsheet.columns.sort_keys import sort_keys
 from tearsheet.errors import UsageError
 from tearsheet.performance.tally import Tally
-from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.amount import exact, to_plain_string
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Booking, Position, log_place
 from tearsheet.trade.session import from_micros, to_micros
@@ -191,7 +191,8 @@ def booked_columns(bookings: Sequence[Booking]) -> BookedColumns:
 
 def position_columns(positions: Sequence[Position]) -> PositionColumns:
     """Return positions as columns."""
-    return PositionColumns(*_columns(map(_position_row, positions), len(PositionColumns._fields)))
+    with exact():
+        return PositionColumns(*_columns(map(_position_row, positions), len(PositionColumns._fields)))
 
 
 def positions_from_columns(columns: PositionColumns) -> list[Position]:

@@ -315,7 +315,8 @@ class KernelLane:
             [None] * rows.count,
         )
         if any(kind & k.HAS_STOP for kind in kinds):
-            columns.r_order[:] = [sort_keys(one)[2] for one in positions_from_columns(columns)]
+            with exact():
+                columns.r_order[:] = [sort_keys(one)[2] for one in positions_from_columns(columns)]
         return columns
 
     def _over(self, room: "_Room") -> list[SessionTally]:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from functools import lru_cache
 
-from tearsheet.trade.amount import EXACT, exact
+from tearsheet.trade.amount import EXACT
 from tearsheet.trade.position import Position
 
 #: Places of the first digit of an amount, before and after the point, that `sortable` distinguishes.
@@ -30,10 +30,6 @@ _sortable_quantity = lru_cache(1000)(sortable)  # quantities repeat
 
 
 def sort_keys(p: Position) -> tuple[int, int, int | None]:
-    """Return the keys by which lists of positions are sorted: of net, quantity and R."""
-    multiple = None
-    if p.stop_loss is not None:
-        with exact():
-            multiple = p.r_multiple
-    net = EXACT.add(EXACT.subtract(p.gross, p.fees), p.carry)
-    return sortable(net), _sortable_quantity(p.quantity), None if multiple is None else sortable(multiple)
+    """Return the keys by which lists of positions are sorted: of net, quantity and R; call it inside `exact()`."""
+    multiple = None if p.stop_loss is None else p.r_multiple
+    return sortable(p.net), _sortable_quantity(p.quantity), None if multiple is None else sortable(multiple)

@@ -28,7 +28,7 @@ from tearsheet.store.tables.rows import (
     fill_from_row,
     fill_to_row,
     position_from_row,
-    position_to_row,
+    positions_to_rows,
 )
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Booking, Position
@@ -212,7 +212,7 @@ def test_a_booking_is_the_same_after_its_row(booking: Booking) -> None:
 
 @given(positions)
 def test_a_position_is_the_same_after_its_row(position: Position) -> None:
-    row = position_to_row(position, logged=True)
+    (row,) = positions_to_rows([position], logged=True)
     assert position_from_row(row) == position
     assert row.logged == 1
     assert_same_names(row, position)

@@ -14,7 +14,7 @@ from msgspec import Struct, json, structs
 from tearsheet.columns.sort_keys import sort_keys
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
 from tearsheet.store.tables.query_rows import GapRow, RejectionListRow
-from tearsheet.trade.amount import ZERO, to_plain_string
+from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms, Gap
 from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side, TradeRecord
 from tearsheet.trade.position import Booking, Position
@@ -49,6 +49,8 @@ def moment(value: int | None) -> datetime | None:
 
 def canonical(value: Decimal) -> str:
     """Return the canonical text of an amount of the books; a fee that nobody stated stays -0."""
+    if value is ZERO:
+        return "0"
     text = str(value)
     if "E" in text:
         return to_plain_string(value)
@@ -58,9 +60,14 @@ def canonical(value: Decimal) -> str:
     return text
 
 
-def position_to_row(p: Position, *, logged: bool) -> PositionRow:
-    """Return the row of a position; `logged` marks a closed trade taken from a trade-log record."""
-    last_us = to_micros(p.last_at)
+def positions_to_rows(positions: Iterable[Position], *, logged: bool) -> list[PositionRow]:
+    """Return the rows of positions; `logged` marks closed trades taken from trade-log records."""
+    with exact():
+        return [_position_row(position, logged=logged) for position in positions]
+
+
+def _position_row(p: Position, *, logged: bool) -> PositionRow:
+    last_us, quantity = to_micros(p.last_at), canonical(p.quantity)
     return PositionRow(
         p.id,
         p.account,
@@ -73,8 +80,8 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         last_us,
         p.last_rank,
         p.last_key,
-        canonical(p.quantity),
-        canonical(p.peak_quantity),
+        quantity,
+        quantity if p.peak_quantity is p.quantity else canonical(p.peak_quantity),
         canonical(p.open_quantity),
         canonical(p.entry_value),
         canonical(p.exit_value),

@@ -16,7 +16,7 @@ from tearsheet.columns.fold import Fold
 from tearsheet.store.tables.columns import BookingRow, PositionRow
 from tearsheet.store.tables.queries import FOLD_BATCH, Queries
 from tearsheet.store.tables.query_rows import GapRow
-from tearsheet.store.tables.rows import booking_to_row, gap_to_row, position_from_row, position_to_row
+from tearsheet.store.tables.rows import booking_to_row, gap_to_row, position_from_row, positions_to_rows
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.event import Event, Gap
 from tearsheet.trade.fill import Fill
@@ -42,7 +42,7 @@ def store_bookings(
 
 def store_positions(queries: Queries, positions: Sequence[Position]) -> None:
     """Save positions that come from fills."""
-    queries.add(PositionRow, [position_to_row(position, logged=False) for position in positions])
+    queries.add(PositionRow, positions_to_rows(positions, logged=False))
 
 
 def store_gaps(queries: Queries, gaps: Sequence[Gap]) -> None:

@@ -20,7 +20,7 @@ from msgspec import Struct
 from tearsheet.store.booking_rules import TradeLogMode
 from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, position_to_row, rejection_to_row
+from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, positions_to_rows, rejection_to_row
 from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.write.log_doubts import (
     conflicting_order,
@@ -394,7 +394,7 @@ class LogRecords:
                 if usage.last_closed_us is None or booked_us > usage.last_closed_us:
                     usage.last_closed_us = booked_us
         self._queries.add(FillRow, fills)
-        self._queries.add(PositionRow, [position_to_row(position, logged=True) for position in positions])
+        self._queries.add(PositionRow, positions_to_rows(positions, logged=True))
         self._tallies.on_added(bookings, positions)
 
     def _apply_as_fill(self, stored: StoredRecord, record: TradeRecord) -> list[FillRow]:
