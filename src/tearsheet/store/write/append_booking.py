@@ -12,7 +12,6 @@ from operator import attrgetter, eq, le, lt
 from typing import Any
 
 from tearsheet.columns.fill_columns import BookedColumns, FillColumns, FoldOutput, PositionColumns
-from tearsheet.columns.fold import Fold
 from tearsheet.store.tables.columns import BookingRow, PositionRow
 from tearsheet.store.tables.queries import FOLD_BATCH, Queries
 from tearsheet.store.tables.query_rows import GapRow
@@ -125,6 +124,8 @@ class ColumnBooking:
     """Booking of a transaction's fills, all of which are later than those before, in a ledger without books."""
 
     def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
+        from tearsheet.columns.fold import Fold  # deferred: imports ctypes and subprocess
+
         self._queries, self._tallies = queries, tallies
         self._fold = Fold(tallies.fold_rules)
         self._waiting: list[list[Any]] = [[] for _ in FillColumns._fields]
