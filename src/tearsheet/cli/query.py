@@ -1,6 +1,7 @@
 """The commands explain, positions, rejections and export."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from tearsheet.app.analysis.table_rows import TableRows, TableScope
 from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, ReplacedFill
 from tearsheet.cli.options import (
     DateType,
+    base_option,
     open_tracker,
     scope,
     scope_options,
@@ -36,6 +38,7 @@ from tearsheet.words import format_metric, format_number
 @click.argument("metric", type=click.Choice(list(METRICS)), metavar="METRIC")
 @window_options
 @scope_options
+@base_option
 @click.option("-n", "most", default=20, show_default=True, help="Number of rows to print.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with all rows.")
 def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
@@ -45,7 +48,11 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
     """
     with open_tracker() as tracker:
         explanation = tracker.explain(
-            metric, window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
+            metric,
+            window_from_options(tracker, values),
+            scope=scope(values),
+            currency=values["currency"],
+            base=values["base"],
         )
     if as_json:
         click.echo(json_bytes(explanation).decode(), nl=False)
@@ -200,6 +207,7 @@ def format_explanation(explanation: Explanation, most: int, zone: ZoneInfo) -> s
     if explanation.bookings:
         rows = [_booking_cells(one, zone) for one in explanation.bookings[:most]]
         lines.append(columns((f"time ({zone.key})", *_BOOKING_HEAD), rows, "lllrrrrrl"))
+        lines += _rate_lines(explanation.bookings[:most])
     elif explanation.positions:
         rows = [_closed_cells(one, zone) for one in explanation.positions[:most]]
         lines.append(columns((f"closed ({zone.key})", *_POSITION_HEAD), rows, "llllrrlrl"))
@@ -209,6 +217,15 @@ def format_explanation(explanation: Explanation, most: int, zone: ZoneInfo) -> s
     lines += [_replaced_line(one, zone) for one in explanation.superseded[:most]]
     total = f"sum of {count:,} {explanation.basis}: {format_number(explanation.total)}"
     return "\n".join([*lines, "", f"{total}{' = the value' if explanation.is_sum else ''}"])
+
+
+def _rate_lines(bookings: Sequence[ExplainedFill]) -> list[str]:
+    """Return the rates by which bookings were converted, one for each currency, session and source."""
+    used = dict.fromkeys(one.rate for one in bookings if one.rate is not None)
+    return [
+        f"{rate.session}: {rate.currency} at {format_number(rate.rate)} ({', '.join((*rate.stated, *rate.pegs))})"
+        for rate in used
+    ]
 
 
 _BOOKING_HEAD = ("account", "symbol", "quantity", "price", "gross", "fees", "adds", "read from")

@@ -1,4 +1,4 @@
-"""Tallies in another currency: each amount × the rate of its session; counts, durations and R stay as they are."""
+"""Tallies, bookings and positions in another currency: each amount × a rate; counts, durations and R stay."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tearsheet.performance.tally import AccountSums, Curve, Streaks, Tally, merge
 from tearsheet.trade.amount import ONE, exact
 from tearsheet.trade.event import ACCOUNT_PARTS
+from tearsheet.trade.position import Booking, Position
 
 #: The amounts of a tally beside its curve; `test_conversion.py` compares them with its fields.
 AMOUNTS = ("gross", "fees", "won", "lost", "closed_net", "largest_win", "largest_loss", "carry")
@@ -44,6 +45,27 @@ def join(tallies: Iterable[Tally], path: PathOfSession) -> Tally:
         streaks=Streaks.from_outcomes(path.outcomes),
         account=account,
     )
+
+
+def convert_booking(b: Booking, rate: Decimal) -> Booking:
+    """Return a booking with each amount × a rate."""
+    with exact():
+        return replace(b, gross=b.gross * rate, fees=b.fees * rate, carry=b.carry * rate, cash=b.cash * rate)
+
+
+def convert_position(p: Position, rate: Decimal) -> Position:
+    """Return a position with each amount × a rate; its multiplier too, so that its R stays as it is."""
+    with exact():
+        return replace(
+            p,
+            multiplier=p.multiplier * rate,
+            entry_value=p.entry_value * rate,
+            exit_value=p.exit_value * rate,
+            cost=p.cost * rate,
+            gross=p.gross * rate,
+            fees=p.fees * rate,
+            carry=p.carry * rate,
+        )
 
 
 def _times(amount: Decimal | None, rate: Decimal) -> Decimal | None:

@@ -52,7 +52,7 @@ UNKNOWN_CODES = {
     "no_starting_balance": "a limit is a share of a balance that nobody stated",
     "bad_limits": "the limits file cannot be read; the previous limits stay in effect",
     "not_kept": "a breach was detected but could not be saved",
-    "other_currencies": "the account traded in a currency other than that of its limits",
+    "other_currencies": "the account traded in a currency other than that of its limits, and a rate is missing",
 }
 
 

@@ -18,7 +18,7 @@ from tearsheet.app.analysis.unrealized import Unrealized
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.currency.rate_book import RateBook
 from tearsheet.errors import UsageError
-from tearsheet.performance.conversion import PathOfSession, convert, join
+from tearsheet.performance.conversion import PathOfSession, convert, convert_booking, convert_position, join
 from tearsheet.performance.metric import Day
 from tearsheet.performance.summary import (
     Conversion,
@@ -95,7 +95,7 @@ class BaseSummaryBuilder(SummaryBuilder):
                     position.account, position.last_key, money, position.closed_at or position.last_at
                 )
                 if rate is not None:
-                    closed.append(_convert_position(position, rate))
+                    closed.append(convert_position(position, rate))
         return WindowRows(in_booking_order(bookings), in_closing_order(closed), in_booking_order(cash))
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> Sessions:
@@ -195,7 +195,7 @@ class BaseSummaryBuilder(SummaryBuilder):
         for booking in bookings:
             rate = self._rate(booking.account, booking.fill_key, booking.currency, booking.time)
             if rate is not None:
-                yield _convert_booking(booking, rate)
+                yield convert_booking(booking, rate)
 
     def _rate(self, account: str, key: str, money: str, at: datetime) -> Decimal | None:
         """Return the rate that the row of a booking states, else that of its session."""
@@ -342,29 +342,10 @@ def _missing(money: str, sessions: Sessions) -> MissingRate:
 def _missing_reasons(conversion: Conversion) -> Iterator[PartialReason]:
     for one in conversion.missing:
         days = str(one.first) if one.first == one.last else f"{one.first} to {one.last}"
-        left = f"{to_plain_string(one.result)} {one.currency} of {days}"
+        amount = to_plain_string(one.result) if one.result or one.net_pnl else "the balance in"
+        left = f"{amount} {one.currency} of {days}"
         yield PartialReason(
             "missing_rate",
             f"no rate of {one.currency} in {conversion.base}: {left} left out; "
             f"`tearsheet rates add {one.last} {one.currency} {conversion.base} RATE`, or a peg, brings it in",
-        )
-
-
-def _convert_booking(b: Booking, rate: Decimal) -> Booking:
-    with exact():
-        return replace(b, gross=b.gross * rate, fees=b.fees * rate, carry=b.carry * rate, cash=b.cash * rate)
-
-
-def _convert_position(p: Position, rate: Decimal) -> Position:
-    """Return a position with each amount × a rate; its multiplier too, so that its R stays as it is."""
-    with exact():
-        return replace(
-            p,
-            multiplier=p.multiplier * rate,
-            entry_value=p.entry_value * rate,
-            exit_value=p.exit_value * rate,
-            cost=p.cost * rate,
-            gross=p.gross * rate,
-            fees=p.fees * rate,
-            carry=p.carry * rate,
         )

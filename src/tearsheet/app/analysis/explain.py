@@ -149,7 +149,7 @@ class ExplanationBuilder:
     def bookings(self, bookings: Iterable[Booking], adds: _Contribution) -> tuple[ExplainedFill, ...]:
         """Return bookings with the contribution of each, and the places of its fill."""
         with exact():
-            return tuple(self._explained_fill(b, adds(b)) for b in bookings)
+            return tuple(self._explained_fill(b, adds(b), self._rate_of(b)) for b in bookings)
 
     def positions(self, closed: Iterable[Position], metric: str) -> tuple[ExplainedTrade, ...]:
         """Return the positions that a metric includes, with the contribution of each."""
@@ -186,10 +186,10 @@ class ExplanationBuilder:
             net,
             outcome,
             adds,
-            self.bookings(its, lambda b: b.net),
+            tuple(self._explained_fill(b, b.net, None) for b in its),
         )
 
-    def _explained_fill(self, b: Booking, adds: Decimal) -> ExplainedFill:
+    def _explained_fill(self, b: Booking, adds: Decimal, rate: SessionRate | None) -> ExplainedFill:
         return ExplainedFill(
             str(self._session_of(b.time)),
             b.time,
@@ -206,7 +206,7 @@ class ExplanationBuilder:
             b.net,
             adds,
             self._fill_places(b),
-            self._rate_of(b),
+            rate,
         )
 
     def _fill_places(self, b: Booking) -> tuple[FillPlace, ...]:

@@ -13,6 +13,7 @@ from tearsheet.settings import Settings, exchange_holidays
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.instrument import Instrument, Instruments
+from tearsheet.trade.rate import BaseTerms
 from tearsheet.trade.session import EARLIEST, TradingCalendar
 
 #: Days of which a contract without a year is taken to be, where only its root is asked for.
@@ -31,10 +32,18 @@ class AccountRules:
 
     def terms(self, account: str) -> StatedAccount:
         """Return what is stated of an account."""
+        return self._stated().terms(account)
+
+    @property
+    def base(self) -> BaseTerms:
+        """Return by which terms currencies are converted."""
+        return self._stated().base
+
+    def _stated(self) -> KeptAccounts:
         state = self._ledger.state_id
         if state != self._state:
             self._kept, self._state = kept_accounts(self._ledger), state
-        return self._kept.terms(account)
+        return self._kept
 
     def calendar(self, account: str) -> TradingCalendar:
         """Return the calendar of an account; that of the ledger where none is stated."""

@@ -5,7 +5,8 @@ Every method requires a transaction opened by the caller, so that a book reflect
 
 from datetime import date, datetime
 
-from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits, booking_order
+from tearsheet.app.limits.live_books import LiveLimitBooks, booking_order
+from tearsheet.app.limits.live_limits import LiveLimits
 from tearsheet.rules.limit import GroupLimits
 from tearsheet.rules.limit_book import LimitContext, build_limit_book, first_session_needed
 from tearsheet.rules.limit_usage import AccountFacts

@@ -3,20 +3,19 @@
 Every method requires a transaction opened by the caller, so that a book reflects one ledger state.
 """
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
 
 from msgspec import MsgspecError, Struct, json
-from msgspec.structs import replace
 
 from tearsheet.app.limits.account_rules import AccountRules
+from tearsheet.app.limits.foreign_bookings import ForeignBookings
+from tearsheet.app.limits.live_limits import LimitSnapshot, LiveLimits
+from tearsheet.app.limits.open_pnl import unrealized
 from tearsheet.errors import UsageError
-from tearsheet.performance.account import StatedAccount
 from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
-from tearsheet.rules.breach import Breach, is_active_in
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import (
     LimitBook,
@@ -25,7 +24,7 @@ from tearsheet.rules.limit_book import (
     build_limit_book,
     first_session_needed,
 )
-from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules, UnrealizedPnl, compute_unrealized_pnl
+from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules
 from tearsheet.rules.limit_usage import AccountFacts
 from tearsheet.settings import Settings
 from tearsheet.store.tables.account_states import AccountState, account_state
@@ -42,7 +41,6 @@ from tearsheet.store.tables.breaches import (
     save_snapshot,
 )
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.prices import Marks
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position, signed_open_quantity
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, TradingCalendar, from_micros, is_ahead
@@ -51,71 +49,12 @@ from tearsheet.trade.session import DAY, EARLIEST, LATEST, TradingCalendar, from
 _VERSION = 2
 
 
-class LiveLimits:
-    """Limit book of one account, with its read position in the ledger and the IDs of saved breaches."""
-
-    def __init__(self, book: LimitBook, state: AccountState) -> None:
-        self.book = book
-        self.rewrites = state.rewrites
-        self.state = state
-        self.terms = StatedAccount()
-        self.tracks_equity = False
-        self.state_id = ""
-        #: ledger state in which the open trades of the log were read
-        self.open_log_state = ""
-        #: end of the trading day; later bookings are added once it is over
-        self.read_until = EARLIEST
-        self.currencies: set[str] = set()
-        self.last_booking: Booking | None = None
-        self.bookings_at_last_instant = 0
-        self.saved_breaches: set[str] = set()
-        self.equity_peak: Decimal | None = None
-        #: snapshot to save (cache key, first session after it, sums), and the number of past sessions read
-        self.new_snapshot: tuple[str, date, LimitSnapshot] | None = None
-        self.sessions = 0
-        self.feed_cache: tuple[object, object] = (None, None)
-
-    def mark_read(self, bookings: Iterable[Booking]) -> None:
-        """Advance the read position past these bookings."""
-        for booking in bookings:
-            same = self.last_booking is not None and booking.time == self.last_booking.time
-            self.bookings_at_last_instant = self.bookings_at_last_instant + 1 if same else 1
-            self.last_booking = booking
-            self.currencies.add(booking.currency)
-
-    def sync_breaches(self, records: Iterable[BreachRecord]) -> None:
-        """Add the stored breaches and releases to the book."""
-        for record in records:
-            self.saved_breaches.add(record.breach.id)
-            self.book.breach_register.add(record.breach)
-            if record.release is not None:
-                self.book.release(record.release)
-
-    def unsaved_breaches(self) -> list[Breach]:
-        """Return the active breaches that are not saved in the ledger yet."""
-        book = self.book
-        return [
-            breach
-            for breach in book.new_breaches
-            if breach.id not in self.saved_breaches
-            and is_active_in(breach.limit, breach.period_start, book.session)
-        ]
-
-
 class _Past(Struct, frozen=True):
     """Sessions before the last traded one: as tallies, or as bookings and the positions that they closed."""
 
     tallies: list[tuple[date, Tally]] = []
     bookings: list[Booking] = []
     closed: list[Position] = []
-
-
-class LimitSnapshot(Struct, frozen=True):
-    """Snapshot of a limit book before a session, with the currencies traded until then."""
-
-    book: LimitBookSnapshot
-    currency: str
-    others: tuple[str, ...]
 
 
 class LiveLimitBooks:
@@ -142,8 +81,7 @@ class LiveLimitBooks:
         """
         state_id = self._ledger.state_id
         live = self._live.get(account)
-        is_known = live is not None and live.book.plan == plan and live.terms == self.rules.terms(account)
-        if live is None or not is_known or not self._update(live, state_id, now):
+        if live is None or not self._is_known(live, plan) or not self._update(live, state_id, now):
             live = self._build(account, plan, now)
         live.tracks_equity = tracks_equity or any(limit.needs_opening_equity for limit in plan.limits)
         self._apply_open_log_trades(live, state_id, now)
@@ -152,6 +90,11 @@ class LiveLimitBooks:
         self._apply_marks(live, now)
         live.book.evaluate(now)
         return live
+
+    def _is_known(self, live: LiveLimits, plan: AccountLimits) -> bool:
+        """Return whether a book is of this plan and of what is stated of its account and of currencies."""
+        terms = self.rules.terms(live.book.account)
+        return live.book.plan == plan and live.terms == terms and live.base == self.rules.base
 
     def _restore_opening(self, live: LiveLimits, now: datetime) -> None:
         """Give the book what was open when the session began, if an earlier process knew it."""
@@ -246,11 +189,18 @@ class LiveLimitBooks:
         digest = self._digest(account, plan, first)
         start, base = self._load_snapshot(account, digest, first, cut)
         currency, others = self.currency_of(account, start, base)
-        if base is not None and currency != base.currency:
+        foreign = ForeignBookings(self._ledger, calendar, currency) if others else None
+        if base is not None and (currency != base.currency or foreign is not None):
             start, base = first, None
         bookings, closed = queries.in_window(account, calendar.start(cut), LATEST)
         bookings.sort(key=booking_order)
-        past = self._past(account, plan, calendar, start, cut, currency)
+        past = self._past(account, plan, calendar, start, cut, currency, by_rows=foreign is not None)
+        opened = self.open_positions(account)
+        if foreign is not None:
+            rows = foreign.convert([*past.bookings, *bookings], [*past.closed, *closed, *opened])
+            past = _Past(bookings=rows.bookings[: len(past.bookings)])
+            bookings, closed, opened = rows.bookings[len(past.bookings) :], rows.closed, []
+            others = others & rows.unconverted
         records = self.active_breaches(account, session)
         bases: list[LimitBookSnapshot] = []
         book = build_limit_book(
@@ -260,7 +210,7 @@ class LiveLimitBooks:
             past=past.tallies,
             past_bookings=past.bookings,
             bookings=bookings,
-            positions=[*closed, *past.closed, *self.open_positions(account)],
+            positions=[*closed, *past.closed, *opened],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
             snapshot=base.book if base else None,
@@ -269,13 +219,13 @@ class LiveLimitBooks:
         )
         book.other_currencies |= others
         live = LiveLimits(book, state)
-        live.terms = self.rules.terms(account)
+        live.terms, live.base, live.foreign = self.rules.terms(account), self.rules.base, foreign
         live.saved_breaches = {record.breach.id for record in records}
         live.currencies = {currency, *others}
         live.read_until = calendar.end(session)
         live.mark_read(one for one in bookings if one.time < live.read_until)
         live.sessions = len(past.tallies) or len(past.bookings)
-        if live.sessions and first == EARLIEST.date():
+        if live.sessions and first == EARLIEST.date() and foreign is None:  # rates may be corrected
             live.new_snapshot = (digest, cut, LimitSnapshot(bases[0], currency, tuple(sorted(others))))
         self.restore_peak(book)
         self._live[account] = live
@@ -309,16 +259,18 @@ class LiveLimitBooks:
         start: date,
         cut: date,
         currency: str,
+        *,
+        by_rows: bool,
     ) -> "_Past":
         """Return the sessions before `cut` as tallies.
 
         They are of the ledger's calendar and say nothing of the order of results and payouts within a session:
         an account with a calendar of its own, or with a floor that a payout leaves where it is, begins with its
-        bookings, and the next time from a snapshot.
+        bookings, and the next time from a snapshot. So does one in several currencies, each time.
         """
         drawdown = plan.get("max_drawdown")
         in_order = drawdown is not None and drawdown.on_payout != "follow"
-        if calendar is self._settings.calendar and not in_order:
+        if calendar is self._settings.calendar and not in_order and not by_rows:
             return _Past(tallies=self._ledger.tallies.between(account, start, cut, currency))
         first, last = calendar.start(start), calendar.start(cut)
         bookings, closed = self._ledger.queries.in_window(account, first, last)
@@ -415,10 +367,18 @@ class LiveLimitBooks:
         self.mark_positions(live, self.open_positions(book.account), now)
 
     def mark_positions(self, live: LiveLimits, held: list[Position], now: datetime) -> None:
-        """Mark positions to market at the last known prices."""
+        """Mark positions to market at the last known prices, those in other currencies at the rate of today."""
         book = live.book
         positions = [p for p in held if p.currency == book.context.currency]
-        at, pnl = self._unrealized(positions, book.plan, now)
+        if live.foreign is not None:
+            counted = [p for p in held if p.id in book.sums.holdings]
+            converted = [live.foreign.position(p, now) for p in counted]
+            without = sorted({p.symbol for p, own in zip(counted, converted, strict=True) if own is None})
+            if without:
+                book.sums.pnl_open, book.missing_marks = None, tuple(without)
+                return
+            positions = [own for own in converted if own is not None]
+        at, pnl = unrealized(self._ledger.queries, positions, book.plan, now)
         book.mark(at, pnl)
         if pnl.amount is not None:
             live.equity_peak = book.sums.high_with_open
@@ -435,23 +395,6 @@ class LiveLimitBooks:
                 for p in opened
                 if not is_ahead(p.last_at, now)
             )
-
-    def _unrealized(
-        self, positions: list[Position], plan: AccountLimits, now: datetime
-    ) -> tuple[datetime, UnrealizedPnl]:
-        """Return the time of the newest mark and the unrealized P&L.
-
-        Marks older than the last fill of their position, or older than `stale_after`, are ignored.
-        """
-        marks = Marks(self._ledger.queries).for_symbols(p.symbol for p in positions)
-        filled = {p.symbol: p.last_at for p in positions}
-        for symbol, mark in list(marks.items()):
-            too_old = plan.stale_after is not None and now - mark.time > plan.stale_after
-            if mark.time < filled[symbol] or too_old:
-                del marks[symbol]
-        at = max((mark.time for mark in marks.values()), default=EARLIEST)
-        pnl = compute_unrealized_pnl(positions, {symbol: mark.price for symbol, mark in marks.items()})
-        return at, replace(pnl, oldest=min((mark.time for mark in marks.values()), default=None))
 
 
 def booking_order(booking: Booking) -> tuple[object, ...]:

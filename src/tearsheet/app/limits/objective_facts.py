@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits
+from tearsheet.app.limits.live_books import LiveLimitBooks
+from tearsheet.app.limits.live_limits import LiveLimits
 from tearsheet.performance.tally import Tally
 from tearsheet.rules.limit_sums import flow_of
 from tearsheet.rules.objective import DayFacts, Objective, ObjectiveFacts

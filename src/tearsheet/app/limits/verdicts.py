@@ -18,7 +18,8 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.feeds import account_feeds
 from tearsheet.app.limits.group_books import GroupBooks
 from tearsheet.app.limits.limits_file import LimitsFile, LoadedLimits
-from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits
+from tearsheet.app.limits.live_books import LiveLimitBooks
+from tearsheet.app.limits.live_limits import LiveLimits
 from tearsheet.app.limits.objective_facts import ObjectiveReader
 from tearsheet.errors import InputError, StoreError
 from tearsheet.log import log_event

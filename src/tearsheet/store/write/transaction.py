@@ -364,6 +364,8 @@ class LedgerTransaction:
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
         # a rate moves no booking, but limits of every account that converts by it
         rated = frozenset(self._queries.values("accounts")) if self._has_new_rates else frozenset()
+        if rated:
+            self._queries.execute("rewrite_all_accounts")
         self._ledger.hooks.on_commit(touched | rated)
         return revision
 
