@@ -98,14 +98,17 @@ def state(api: Api, account: str = "A", day: str = "2026-11-20") -> tuple[list[s
 REFUSED = (["refused_statement"], "unknown")
 
 
-@pytest.mark.parametrize("kind", ["unreadable", "empty", "link"])
+@pytest.mark.parametrize("kind", ["unreadable", "empty", "link", "subfolder"])
 def test_a_refused_statement_is_a_doubt_until_it_is_moved_away(place: Place, watched: Api, kind: str) -> None:
     """Kind: what could not be read is told once by the process that tried, and is nothing to anybody else.
 
     Places: a file that no format reads, an empty one, a link to a volume that is not there; told by page, API, readiness.
     """
     path = place.folder / "drop/broker.csv"
-    if kind == "link":
+    os.mkfifo(place.folder / "drop/pipe.csv")  # nothing waits for it
+    if kind == "subfolder":
+        path = place.write("drop/2026/broker.csv", fills_csv(["A,X,2026-11-20T12:00:00Z,BUY,1,100,0,1"]))
+    elif kind == "link":
         path.symlink_to(place.folder / "not-mounted/broker.csv")
     else:
         path.write_text("what,is,this\n1,2,3\n" if kind == "unreadable" else "")

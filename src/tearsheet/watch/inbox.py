@@ -1,5 +1,6 @@
 """Statements in watched folders that are complete and not imported yet."""
 
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from tearsheet.errors import InputError
 #: Seconds without a change after which a file is taken as complete.
 STABLE_AFTER_S = 0.75
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", ".swp", ".lock")
+#: Subfolders are looked into so deep.
+_DEPTH = 2
 
 FileSignature = tuple[int, int, int]
 
@@ -24,8 +27,8 @@ class _InboxFile(Struct):
 class Inbox:
     """Scans folders of statements; a file that changes after its import is returned again.
 
-    Hidden files, files named like unfinished downloads, and subfolders are skipped; empty files and links to nothing
-    are not, for a statement was to be there.
+    Hidden files and files named like unfinished downloads are skipped; empty files, links to nothing and files in
+    subfolders are not, for a statement was to be there.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -54,7 +57,7 @@ class Inbox:
         self._known[path].done = True
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
+def _files(folder: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, FileSignature]]:
     try:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
@@ -71,5 +74,8 @@ def _files(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
             info = path.stat() if path.exists() else path.lstat()
         except OSError:
             continue  # removed since it was listed
-        if not path.is_dir():
+        if stat.S_ISDIR(info.st_mode):
+            if depth and not path.is_symlink():
+                yield from _files(path, depth - 1)
+        elif stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):  # a pipe would be waited for
             yield path, (info.st_size, info.st_mtime_ns, info.st_ino)

@@ -22,7 +22,7 @@ from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.app.reconcile.kept_tie_out import tie_out_import
 from tearsheet.app.reports import ImportReport, SyncReport
 from tearsheet.app.targets import check_targets, load_targets
-from tearsheet.errors import StoreError, TearsheetError
+from tearsheet.errors import InputError, StoreError, TearsheetError
 from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
 from tearsheet.sources.statements.options import StatementOptions
@@ -171,11 +171,11 @@ class Watcher:
 
     def _import_statements(self, context: CheckedContext) -> bool:
         changed = self._note_lost_folders(context)
-        changed = (
-            end_refused(context, self._inbox.folders, lambda path: is_imported(context, path)) or changed
-        )
+        changed = self._end_refused(context) or changed
         for path in list(self._inbox.ready_files()):
             try:
+                if path.parent not in self._inbox.folders:
+                    raise InputError(f"{path} lies in a subfolder, which is not read", "move it up")
                 job = ImportJob(path=path, options=self._statement_options)
                 report = import_file(context, job)
             except StoreError:

@@ -137,7 +137,8 @@ def end_refused(context: LedgerContext, folders: Sequence[Path], is_imported: Ca
     ended = [
         one
         for one in found
-        if Path(one.source).parent in folders and _is_settled(Path(one.source), is_imported)
+        if any(Path(one.source).is_relative_to(folder) and folder.is_dir() for folder in folders)
+        and _is_settled(Path(one.source), is_imported)
     ]
     if not ended:
         return False
@@ -148,7 +149,7 @@ def end_refused(context: LedgerContext, folders: Sequence[Path], is_imported: Ca
 
 
 def _is_settled(path: Path, is_imported: Callable[[Path], bool]) -> bool:
-    return is_imported(path) if os.path.lexists(path) else path.parent.is_dir()
+    return not os.path.lexists(path) or is_imported(path)
 
 
 def _changed_us(path: Path) -> int:
