@@ -1,8 +1,8 @@
 """Runs vectors, cases or samples of formats through a real ledger and the public command line.
 
 `python -m tests.vectors FOLDER` prints a line for each file that is wrong and one for each kind. A vector states
-fills and events with the trades, days, reasons and rejections that follow; a case and a sample state a file and
-the positions that it closes. `--table FOLDER` prints what became of the rows of each statement of a folder.
+fills and events with the trades, days, returns, reasons and rejections that follow, and the state after each event; a
+case and a sample state a file and the positions that it closes. `--table FOLDER` prints what became of the rows of each statement of a folder.
 """
 
 import csv
@@ -68,9 +68,17 @@ _EVENT = [
     "cost_share",
     "how",
     "base_rate",
+    "to_currency",
+    "to_amount",
 ]
 _EVENT_HEADER = {"leg": "position_side", "to": "to_symbol"}
 _PARTS = ("gross", "fees", "carry")
+#: Parts of a day that are metrics of its summary.
+_DAY_PARTS = (
+    *("fees", "carry", "net_pnl", "income", "costs", "tax", "result", "flows", "converted", "balance"),
+)
+#: Ratios are compared within this.
+_NEAR = Decimal("1e-9")
 #: Reasons that a window has in a ledger of several currencies, whichever is shown.
 _ANY_CURRENCY = "other_currencies"
 
@@ -143,12 +151,10 @@ def vector(path: Path, folder: Path) -> list[str]:
     """Return what is wrong with a vector of fills and events."""
     stated = _with_expiries(json.loads(path.read_text()))
     given, expected = stated["input"], stated["expected"]
-    instruments_file(folder, given.get("instruments", {}))
-    run = CommandLine(folder)
+    run = _prepared(given, folder)
     _state_base(run, folder, given)
     rejected: list[int] = []
-    numbered = [leg for n, event in enumerate(given["events"], 1) for leg in _legs({**event, "n": n})]
-    events = [one for event in numbered for one in _with_accrued(event)]
+    events = [one for n, event in enumerate(given["events"], 1) for one in _with_accrued({**event, "n": n})]
     for number_, (name, group) in enumerate(groupby(events, key=_kind)):
         for part, rows in enumerate(_batches(name, list(group))):
             file = folder / f"{number_}-{part}-{name}.csv"
@@ -165,6 +171,7 @@ def vector(path: Path, folder: Path) -> list[str]:
     wrong = _compare_trades(run, expected["trades"]) + _compare_days(run, expected["days"])
     in_base = _base_windows(run, given, expected.get("base", {}))
     wrong += _compare_base(in_base)
+    wrong += _compare_returns(run, given, expected) + _compare_checks(run, given, expected)
     partial = {r["code"] for money in _moneys(expected) for r in _summary(run, money)} - {_ANY_CURRENCY}
     partial |= {"missing_rate"} & {reason for one in in_base for reason in one.partial}
     wanted = set(expected["partial"]) - {_ANY_CURRENCY}
@@ -172,7 +179,89 @@ def vector(path: Path, folder: Path) -> list[str]:
         wrong.append(f"partial {sorted(partial)}, right {sorted(wanted)}")
     if rejected != [row["n"] for row in expected["rejected"]]:
         wrong.append(f"rejected {rejected}, right {expected['rejected']}")
+    if expected.get("after"):
+        later = folder / "after"
+        later.mkdir()
+        wrong += _compare_after(_prepared(given, later), later, events, given, expected["after"])
     return wrong + (rules(stated, folder) if has_rules(given) else [])
+
+
+def _prepared(given: Json, folder: Path) -> CommandLine:
+    """Return a command line on a new ledger that knows the instruments and accounts of a vector."""
+    instruments_file(folder, given.get("instruments", {}))
+    run = CommandLine(folder)
+    keys = ("starting_balance", "currency", "timezone", "day_starts_at")
+    accounts = {
+        name: {key: own[key] for key in keys if own.get(key)} for name, own in given["accounts"].items()
+    }
+    (folder / "accounts.yaml").write_text(json.dumps({"accounts": accounts}))
+    code, said = run("accounts", "set", str(folder / "accounts.yaml"))
+    assert code == EXIT_OK, said
+    return run
+
+
+def _compare_after(
+    run: CommandLine, folder: Path, events: Sequence[Json], given: Json, after: Sequence[Json]
+) -> list[str]:
+    """Return what is wrong with the state once each event is known: balances, open positions, drawdowns."""
+    wrong = []
+    right = {state["n"]: state["accounts"] for state in after}
+    for place, event in enumerate(events):
+        file = folder / f"after-{place}.csv"
+        if _write(file, _kind(event), [event], given):
+            run("import", str(file))
+        if given.get("settings", {}).get("opening_from_reported"):
+            for account in given["accounts"]:
+                run("opening", account, "--from-reported")
+        is_last = place + 1 == len(events) or events[place + 1]["n"] != event["n"]
+        if is_last and event["n"] in right:
+            wrong += [f"after {event['n']}: {one}" for one in _compare_state(run, right[event["n"]])]
+    return wrong
+
+
+def _compare_state(run: CommandLine, accounts: Json) -> Iterable[str]:
+    balances = {one["account"]: one["balance"] for one in run.json("accounts", "list", "--json") or []}
+    opened = run.positions("--open")
+    for name, state in accounts.items():
+        have = {money: number(amount) for money, amount in balances.get(name, {}).items()}
+        for money, amount in state["balance"].items():
+            if have.get(money) != number(amount):
+                yield f"{name} balance {have.get(money)} {money}, right {amount}"
+        held = [_open(one) for one in opened if one["account"] == name]
+        wanted = [_open_wanted(one) for one in state["positions"]]
+        if sorted(held, key=str) != sorted(wanted, key=str):
+            yield f"{name} positions {_plain(held)}, right {_plain(wanted)}"
+        for money, fall in state.get("drawdown", {}).items():
+            yield from _compare_drawdown(run, name, money, fall)
+
+
+def _open(position: Json) -> tuple[Any, ...]:
+    money = abs(position["cost"]), number(position["net"])
+    return position["symbol"], side(position), number(position["open_quantity"]), *money
+
+
+def _open_wanted(position: Json) -> tuple[Any, ...]:
+    money = number(position["cost"]), number(position["net_so_far"])
+    return position["symbol"], position["side"], number(position["quantity"]), *money
+
+
+def _compare_drawdown(run: CommandLine, account: str, money: str, fall: Json) -> Iterable[str]:
+    """Yield what is wrong with a drawdown: a vector's falls from the gross of a fill by its fee, the product's is by fill."""
+    words = ("--window", "all", "--account", account, "--currency", money, "--json")
+    booked = (run.json("explain", "net_pnl", *words) or {}).get("bookings", [])
+    total = high = deepest = by_fill = high_by_fill = Decimal(0)
+    for one in booked:
+        for step in (one["adds"] + one["fees"], -one["fees"]):
+            total += step
+            high = max(high, total)
+            deepest = max(deepest, high - total)
+        high_by_fill = max(high_by_fill, total)
+        by_fill = max(by_fill, high_by_fill - total)
+    if (high - total, deepest) != (number(fall["now"]), number(fall["max"])):
+        yield f"{account} drawdown {high - total}, at most {deepest} {money}, right {fall}"
+    metric = (_metrics_of(run, account, money, "--window", "all") or {}).get("max_drawdown", 0)
+    if metric != by_fill:
+        yield f"{account} max drawdown {metric} {money}, by fill it is {by_fill}"
 
 
 def _with_expiries(stated: Json) -> Json:
@@ -184,14 +273,6 @@ def _with_expiries(stated: Json) -> Json:
         text = text.replace(json.dumps(name), json.dumps(symbol))
     found: Json = json.loads(text)
     return found
-
-
-def _legs(event: Json) -> list[Json]:
-    """Return an event; the two legs of a conversion, one for each currency."""
-    if event.get("kind") != "conversion" or "to_currency" not in event:
-        return [event]
-    other = {"currency": event["to_currency"], "amount": event["to_amount"], "id": f"{event.get('id', '')}to"}
-    return [event, {**event, **other}]
 
 
 def _with_accrued(event: Json) -> list[Json]:
@@ -355,28 +436,73 @@ def _compare_days(run: CommandLine, days: Json) -> list[str]:
     for account, own in days.items():
         for day, by_money in own.items():
             for money, parts in by_money.items():
-                words = (
-                    "summary",
-                    "--start",
-                    day,
-                    "--end",
-                    day,
-                    "--json",
-                    "--currency",
-                    money,
-                    "--account",
-                    account,
-                )
-                found = run.json(*words)
-                right = [number(parts[part]) for part in _PARTS]
-                have = None
-                if found and "metrics" in found:
-                    value = {name: found["metrics"][name]["value"] for name in ("net_pnl", "fees", "carry")}
-                    have = [value["net_pnl"] + value["fees"] - value["carry"], value["fees"], value["carry"]]
-                if have != right and (have or any(right)):
+                found = _metrics_of(run, account, money, "--start", day, "--end", day)
+                right = {part: number(parts.get(part, "0")) for part in ("gross", *_DAY_PARTS)}
+                if found is None:
+                    have = None
+                else:
+                    have = {part: number(found[part]) for part in _DAY_PARTS}
+                    have["gross"] = have["net_pnl"] + have["fees"] - have["carry"]
+                if have != right:
+                    differs = {
+                        part: _plain((have or {}).get(part))
+                        for part in right
+                        if not have or have[part] != right[part]
+                    }
                     wrong.append(
-                        f"{account} {day} {money}: gross, fees, carry {_plain(have)}, right {_plain(right)}"
+                        f"{account} {day} {money}: {differs}, right { ({part: str(right[part]) for part in differs}) }"
                     )
+    return wrong
+
+
+def _metrics_of(run: CommandLine, account: str, money: str, *window: str) -> Json | None:
+    found = run.json("summary", *window, "--json", "--currency", money, "--account", account)
+    return (
+        {name: one["value"] for name, one in found["metrics"].items()}
+        if found and "metrics" in found
+        else None
+    )
+
+
+def _compare_returns(run: CommandLine, given: Json, expected: Json) -> list[str]:
+    """Return what is wrong with the returns of days, their chain and its deepest fall."""
+    wrong = []
+    for account, right in expected.get("returns", {}).items():
+        money = given["settings"]["returns"][account]
+        whole = _metrics_of(run, account, money, "--window", "all") or {}
+        have = {"total": whole.get("total_return"), "max_drawdown_percent": whole.get("return_drawdown")}
+        if have["max_drawdown_percent"] is not None:
+            have["max_drawdown_percent"] = Decimal(str(have["max_drawdown_percent"])) * 100
+        for day in right["days"]:
+            have[day] = (_metrics_of(run, account, money, "--start", day, "--end", day) or {}).get(
+                "total_return"
+            )
+        wanted = {name: right[name] for name in ("total", "max_drawdown_percent") if name in right} | right[
+            "days"
+        ]
+        wrong += [
+            f"{account} return {name} {have[name]}, right {value}"
+            for name, value in wanted.items()
+            if not _is_near(have[name], value)
+        ]
+    return wrong
+
+
+def _is_near(have: Any, right: Any) -> bool:
+    one, other = number(have), number(right)
+    return one is other is None or (one is not None and other is not None and abs(one - other) <= _NEAR)
+
+
+def _compare_checks(run: CommandLine, given: Json, expected: Json) -> list[str]:
+    """Return the sums of a broker that differ from what is booked by something else than they should."""
+    wrong = []
+    for check in expected.get("checks", []):
+        money = next(iter(given["accounts"][check["account"]]["starting_balance"]))
+        found = _metrics_of(run, check["account"], money, "--window", "all") or {}
+        booked = {"fees": found["fees"], "gross": found["net_pnl"] + found["fees"] - found["carry"]}
+        difference = booked[check["what"]] - Decimal(check["amount"])
+        if difference != number(check["difference"]):
+            wrong.append(f"{check['what']} differs by {difference}, right {check['difference']}")
     return wrong
 
 

@@ -23,7 +23,7 @@ MONDAY = date(2026, 11, 16)
 
 
 def days(*nets: str) -> tuple[Day, ...]:
-    return tuple(Day(MONDAY + timedelta(days=n), Decimal(net), 1) for n, net in enumerate(nets))
+    return tuple(Day(MONDAY + timedelta(days=n), Decimal(net), 1, Decimal(net)) for n, net in enumerate(nets))
 
 
 def full() -> MetricInput:
@@ -81,6 +81,12 @@ def test_an_empty_stretch_is_zeros_and_reasons() -> None:
         "quantity_traded",
         "sessions_traded",
         "winning_days",
+        "result",
+        "income",
+        "costs",
+        "tax",
+        "flows",
+        "converted",
     }
     assert all(not found[name].value for name in zero)
     assert all(m.reason and m.n == 0 for m in found.values() if m.value is None)
@@ -234,7 +240,7 @@ def test_equal_days_are_the_earliest() -> None:
 
 
 def test_idle_days_are_no_days_traded() -> None:
-    idle = MetricInput(full().tally, (Day(MONDAY, Decimal(0)), *days("5")[:1]))
+    idle = MetricInput(full().tally, (Day.idle(MONDAY), *days("5")[:1]))
     assert value("sessions_traded", idle) == 1
 
 
@@ -242,3 +248,51 @@ def test_thin_samples_say_why() -> None:
     only_wins = MetricInput(Tally(wins=2, won=Decimal(5)))
     assert unknown("profit_factor", only_wins).reason == "no losing trades"
     assert unknown("payoff_ratio", only_wins).n == 0
+
+
+def moved(n: int, result: str, flows: str, inflows: str) -> Day:
+    return Day(
+        MONDAY + timedelta(days=n),
+        Decimal(0),
+        0,
+        Decimal(result),
+        Decimal(flows),
+        Decimal(0),
+        Decimal(inflows),
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "made", "total", "fall"),
+    [
+        # what came in during a day was at work on it, what went out left at its end
+        ("10000", [moved(0, "-200", "5000", "5000")], -200 / 15000, 200 / 15000),
+        ("100", [moved(0, "1", "9", "9")], 1 / 109, 0),
+        ("100", [moved(0, "-2", "-50", "0"), moved(1, "1.2", "0", "0")], 0.98 * 1.025 - 1, 0.02),
+        # a withdrawal is no fall
+        ("10000", [moved(0, "1000", "0", "0"), moved(1, "0", "-5500", "0"), moved(2, "-275", "0", "0")], 0.045, 0.05),
+        # an account that begins with a deposit, and rests without money after its last payout
+        ("0", [moved(0, "10", "100", "100"), moved(1, "0", "-110", "0"), moved(2, "0", "0", "0")], 0.1, 0),
+    ],
+)  # fmt: skip
+def test_returns_are_of_what_was_at_work(start: str, made: list[Day], total: float, fall: float) -> None:
+    stretch = MetricInput(Tally(), tuple(made), Decimal(start))
+    assert value("total_return", stretch) == pytest.approx(total, abs=1e-12)
+    assert value("return_drawdown", stretch) == pytest.approx(fall, abs=1e-12)
+
+
+def test_what_was_made_of_nothing_has_no_return() -> None:
+    for made in (
+        [moved(0, "5", "0", "0")],
+        [moved(0, "-100", "100", "100")],
+        [moved(0, "0", "-50", "0"), moved(1, "5", "0", "0"), moved(2, "0", "10", "10")],
+    ):
+        found = unknown("total_return", MetricInput(Tally(), tuple(made), Decimal(0)))
+        assert (found.reason or "").startswith("no_balance")
+
+
+def test_a_part_of_an_account_has_no_money_of_its_own() -> None:
+    part = MetricInput(full().tally, full().days, None, is_account=False)
+    for name in ("income", "costs", "tax", "result", "flows", "balance", "total_return", "sharpe"):
+        assert (unknown(name, part).reason or "").startswith("account_only")
+    assert value("net_pnl", part) == value("net_pnl")

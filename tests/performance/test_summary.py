@@ -25,10 +25,14 @@ def test_a_scope_says_whose_trading_it_is(scope: Scope, label: str, narrows: boo
 
 def test_plain_values_keep_every_digit_in_its_shortest_form() -> None:
     exact = Decimal("12345678901234567890123456789012345678901234567890.10")
-    assert to_plain_builtins(Day(date(2026, 3, 2), exact, 1)) == {
+    assert to_plain_builtins(Day(date(2026, 3, 2), exact, 1, exact)) == {
         "session": "2026-03-02",
         "net_pnl": Decimal("12345678901234567890123456789012345678901234567890.1"),
         "trades": 1,
+        "result": Decimal("12345678901234567890123456789012345678901234567890.1"),
+        "flows": 0,
+        "converted": 0,
+        "inflows": 0,
     }
     assert str(to_plain_builtins((Decimal("1E+2"), Decimal("-0.00")))) == "[Decimal('100'), Decimal('0')]"
 

@@ -60,6 +60,7 @@ COMMANDS = {
     "imports": "imports",
     "settle": "imports",
     "opening": "imports",
+    "cash": "imports",
     "fees": "ledger",
     "rates": "currency.rates",
     "reconcile": "reconcile",

@@ -1,21 +1,28 @@
-"""The imports command, and the events that only the operator knows: settle and opening."""
+"""The imports command, and the events that only the operator knows: settle, opening and cash."""
 
 import getpass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tearsheet.app.analysis.lists import Lists
+from tearsheet.app.imports.api_posts import state_cash
 from tearsheet.app.imports.history import Import, ImportHistory, UndoInfo
+from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.imports.preview import Preview
 from tearsheet.app.imports.stated_events import open_from_reported, settle, state_opening
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
-from tearsheet.cli.options import open_tracker
+from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import parse_amount, to_plain_string
+from tearsheet.trade.event import MONEY_KINDS
+from tearsheet.trade.value_rule import TIME_ZONE
 
 _MAX_ROWS = 1000
 
@@ -235,6 +242,110 @@ def opening_(
     return _print(report)
 
 
+@click.group(short_help="Money of accounts beside fills: add, import, list.")
+def cash() -> None:
+    """Deposits, withdrawals, payouts, interest, fees, taxes; funding and dividends of positions too.
+
+    \b
+    tearsheet cash add A deposit 5000 --time 2026-03-02T09:00:00Z
+    tearsheet cash add A data_fee -25 --id M1 --note "market data"
+    tearsheet cash import cash.csv
+    tearsheet cash list -a A
+    tearsheet imports undo 12    takes back what import 12 brought
+    """
+
+
+@cash.command("add", short_help="State money that moved.", context_settings={"ignore_unknown_options": True})
+@click.argument("account")
+@click.argument("kind", type=click.Choice(MONEY_KINDS), metavar="KIND")
+@click.argument("amount")
+@click.option("--currency", help="Without one, that of the account.")
+@click.option("--time", "at", type=_MOMENT, help="When it moved in the broker's books; without it, now.")
+@click.option("--symbol", help="The instrument that caused it.")
+@click.option("--leg", type=click.Choice(("long", "short")), help="The side that bore it, in hedge mode.")
+@click.option("--ex-date", help="The day that decides which position bears it.")
+@click.option("--id", "identity", help="The broker's id, unique within account and kind.")
+@click.option("--note", help="What is to be remembered of it.")
+@click.option("--to-currency", help="Of a conversion: the other currency.")
+@click.option("--to-amount", help="Of a conversion: what came of it.")
+def add_cash(account: str, kind: str, amount: str, at: datetime | None, **given: str | None) -> int:
+    """State that AMOUNT moved on ACCOUNT; what was paid is below 0.
+
+    KIND is deposit, withdrawal, payout, transfer, credit_interest, margin_interest, data_fee, platform_fee, account_fee,
+    withholding_tax, adjustment, conversion, funding, swap, dividend and others; docs/data-formats.md lists all.
+    """
+    fields = {"account": account, "kind": kind, "amount": amount, "id": given.pop("identity")} | given
+    with open_tracker() as tracker:
+        tracker.sync()
+        fields["time"] = (at or tracker.now).isoformat(timespec="seconds")
+        report = state_cash(tracker, fields)
+    for rejection in report.rejections:
+        click.echo(format_rejection(rejection))
+    if not report.rejections:
+        kept = f"Kept, revision {report.revision}."
+        click.echo(kept if report.new else "It was stated before; nothing changed.")
+    return EXIT_BAD_DATA if report.rejections else EXIT_OK
+
+
+@cash.command("import", short_help="Import a CSV file of money that moved.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--account", help="Whose money it is, where the file does not say.")
+@click.option("--timezone", help="Zone of times without an offset.")
+def import_cash(file: Path, account: str | None, timezone: str | None) -> int:
+    """Import FILE with the columns account,time,kind,currency,amount[,symbol,leg,ex_date,id,note,to_currency,to_amount]."""
+    zone = None if timezone is None else TIME_ZONE.parse(timezone)
+    options = StatementOptions(layout="generic_events", account=account, timezone=zone)
+    with open_tracker() as tracker:
+        tracker.sync()
+        report = import_file(tracker, ImportJob(path=file, options=options, who=getpass.getuser()))
+    return _print(report)
+
+
+@cash.command("list", short_help="Money that moved, newest first.")
+@window_options
+@scope_options
+@click.option("-n", "most", default=50, show_default=True, help="Number of rows to show.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_cash(most: int, as_json: bool, **values: Any) -> None:
+    """List money of accounts in a window: what it counts as, and the import that brought it."""
+    with open_tracker() as tracker:
+        tracker.sync()
+        window = window_from_options(tracker, values)
+        found = Lists(tracker).cash(window, scope(values), most, None).items
+        zone = tracker.settings.calendar.timezone
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    rows = [
+        (
+            f"{one.time.astimezone(zone):%Y-%m-%d %H:%M:%S}",
+            one.account,
+            one.kind.replace("_", " "),
+            to_plain_string(one.amount),
+            one.currency,
+            one.counts_as or "nothing",
+            one.symbol or "",
+            one.id or "",
+            str(one.import_id),
+            one.note or "",
+        )
+        for one in found
+    ]
+    head = (
+        f"time ({zone.key})",
+        "account",
+        "kind",
+        "amount",
+        "",
+        "counts as",
+        "symbol",
+        "id",
+        "import",
+        "note",
+    )
+    click.echo(columns(head, rows, "lllrllllrl") if rows else "No money moved in this window.")
+
+
 def _print(report: ImportReport) -> int:
     for rejection in report.rejections:
         click.echo(format_rejection(rejection))
@@ -245,4 +356,4 @@ def _print(report: ImportReport) -> int:
     return EXIT_BAD_DATA if report.rejections else EXIT_OK
 
 
-COMMANDS: dict[str, Any] = {"imports": imports, "settle": settle_, "opening": opening_}
+COMMANDS: dict[str, Any] = {"imports": imports, "settle": settle_, "opening": opening_, "cash": cash}

@@ -237,7 +237,7 @@ def _booking_cells(b: ExplainedFill, zone: ZoneInfo) -> tuple[str, ...]:
     return (
         f"{b.time.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         b.account,
-        b.symbol,
+        b.symbol or (b.event or "").replace("_", " "),
         format_number(b.quantity),
         format_number(b.price),
         format_number(b.gross),

@@ -31,7 +31,16 @@ from tearsheet.words import format_duration, format_metric, format_number
 _log = logging.getLogger("tearsheet")
 #: First block of metrics in a summary.
 _HEAD = ("net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "max_drawdown")
-_SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_daily_pnl", "best_day", "worst_day"}
+_SIGNED = {
+    "net_pnl",
+    "result",
+    "flows",
+    "closed_pnl",
+    "expectancy",
+    "average_daily_pnl",
+    "best_day",
+    "worst_day",
+}
 _LABEL, _VALUE = 28, 18
 
 
@@ -44,7 +53,7 @@ def format_summary(
     lines += [note.detail for note in summary.notes if note.code == "cash_not_booked"]
     if summary.is_empty:
         return "\n".join([*lines, *_alerts_and_limits(summary, open_alerts, raised), ""])
-    rest = [name for name in METRICS if name not in _HEAD]
+    rest = [name for name in summary.shown_metrics if name not in _HEAD]
     lines += ["", *_metrics(summary, _HEAD), "", *_metrics(summary, rest)]
     if summary.conversion is not None:
         lines += ["", *_conversion(summary.conversion)]

@@ -102,6 +102,7 @@ class _CurveChart:
             parts += amount_grid(self._depth, self._depth_labels, self.left, self.right)
             parts += self._drawdown()
         parts += self._split_line() if look.is_split else self._line()
+        parts += self._flow_marks() if self._is_equity else ()
         parts += self._marks()
         parts += time_labels(self.axis.ticks(), self.bottom + 110, self.left, self.right)
         parts += self._tag()
@@ -231,6 +232,25 @@ class _CurveChart:
             "mark loss", x - 80 if fits_left else x + 80, y - 20, words, "end" if fits_left else "start"
         )
 
+    def _flow_marks(self) -> Iterator[str]:
+        """Return a line where money came or went, with the amounts of the largest."""
+        moved = sorted((one for one in self._curve.points if one.flow), key=lambda one: -abs(one.flow))
+        if len(self._curve.points) == 1:
+            return
+        taken: list[int] = []
+        for point in moved[:_MAX_DOTS]:
+            x = self.axis.place(point) // 10 * 10
+            yield line("from", x, _TOP, x, self._total.bottom)
+            words = self._flow_words(point.flow)
+            half = text_width(words) // 2
+            middle = min(max(x, self.left + half), self.right - half)
+            if len(taken) < _MAX_NAMES and all(abs(middle - other) > 2 * half for other in taken):
+                taken.append(middle)
+                yield text("mark", middle, _TOP + 60, words, "middle")
+
+    def _flow_words(self, flow: Decimal) -> str:
+        return f"{'in' if flow > 0 else 'out'} {self._words.money(abs(flow))}"
+
     def _fill_dots(self) -> Iterator[str]:
         drawn = self._curve.points
         if len(drawn) == 1 or len(drawn) > _MAX_DOTS:
@@ -299,7 +319,9 @@ class _CurveChart:
                 self._words.result(-deepest),
             )
             first_key, last_key = self._keys(column)
-            yield PointStop(x, tuple(heights), self._title(column), values, first_key, last_key)
+            flow = sum((point.flow for point in column), ZERO)
+            title = f"{self._title(column)} · {self._flow_words(flow)}" if flow else self._title(column)
+            yield PointStop(x, tuple(heights), title, values, first_key, last_key)
 
     def _keys(self, column: Sequence[CurvePoint]) -> tuple[str, str]:
         first, last = column[0], column[-1]

@@ -170,8 +170,8 @@ def _data_status(summary: PerformanceSummary) -> str:
 
 def _metrics(summary: PerformanceSummary) -> list[str]:
     lines = ["| Metric | Value | n | |", "|---|---:|---:|---|"]
-    for name, value in summary.metrics.items():
-        metric = METRICS[name]
+    for name in summary.shown_metrics:
+        metric, value = METRICS[name], summary.metrics[name]
         lines.append(
             f"| {metric.label} | {format_metric(metric, value)} | {value.n:,} | {value.reason or ''} |"
         )

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tearsheet.performance.tally import LOSS, WIN, Tally
-from tearsheet.trade.amount import exact
+from tearsheet.trade.amount import ZERO, exact
 
 Unit = Literal["count", "money", "ratio", "percent", "r", "seconds", "quantity", "streak", "day"]
 MetricScalar = Decimal | float | int | str | None
@@ -26,29 +26,51 @@ _RATIO = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Div
 
 
 class Day(Struct, frozen=True):
-    """Net P&L of a session, and its number of closed positions."""
+    """Net P&L of a session, its number of closed positions, what the account made of it, and what came and went.
+
+    `inflows` is what came in of flows and conversions; it counts for the return of its day, what went out does not.
+    """
 
     session: date
     net_pnl: Decimal
-    trades: int = 0
+    trades: int
+    result: Decimal
+    flows: Decimal = ZERO
+    converted: Decimal = ZERO
+    inflows: Decimal = ZERO
+
+    @classmethod
+    def from_tally(cls, session: date, tally: Tally) -> "Day":
+        """Return the day of a tally."""
+        money = tally.money
+        return cls(
+            session, tally.curve.net, tally.closed, tally.result, money.flows, money.converted, money.inflows
+        )
+
+    @classmethod
+    def idle(cls, session: date) -> "Day":
+        """Return a day on which nothing was booked."""
+        return cls(session, ZERO, 0, ZERO)
 
 
 class MetricInput(Struct, frozen=True):
     """Data for metrics: a tally, its days in order, and the balance before them.
 
-    `days` are the sessions with bookings and, for daily ratios, the exchange days without trades.
+    `days` are the sessions with bookings and, for daily ratios, the exchange days without trades. `is_account` is
+    False for a part of an account: a strategy, a symbol, a mode or some trades have no balance of their own.
     """
 
     tally: Tally
     days: tuple[Day, ...] = ()
     opening_balance: Decimal | None = None
+    is_account: bool = True
 
 
 class Metric(Struct, frozen=True):
     """Row of the table. With a `sample_size` below `min_sample` the metric is undefined.
 
     `reason_undefined` is the reason then, `reason_constant` the one if the formula returns None,
-    for example because a deviation is 0.
+    for example because a deviation is 0. One `of_account` is undefined for a part of an account.
     """
 
     name: str
@@ -60,6 +82,7 @@ class Metric(Struct, frozen=True):
     min_sample: int = 0
     reason_undefined: str = ""
     reason_constant: str = ""
+    of_account: bool = False
 
 
 class MetricValue(Struct, frozen=True, omit_defaults=False):
@@ -132,17 +155,62 @@ def _balances(s: MetricInput) -> list[Decimal]:
     balances = [s.opening_balance]
     with exact():
         for day in s.days:
-            balances.append(balances[-1] + day.net_pnl)
+            balances.append(balances[-1] + day.result + day.flows + day.converted)
     return balances
 
 
-def _returns(s: MetricInput) -> list[float]:
-    """Return daily net P&L ÷ balance at the start of the day."""
-    return [_quotient(day.net_pnl, before) for day, before in zip(s.days, _balances(s), strict=False)]
+def _bases(s: MetricInput) -> list[Decimal]:
+    """Return what was at work on each day: the balance at its start, and what came in during it."""
+    with exact():
+        return [before + day.inflows for day, before in zip(s.days, _balances(s), strict=False)]
+
+
+def daily_returns(s: MetricInput) -> list[float]:
+    """Return result ÷ what was at work, of each day; nothing made of nothing is a return of 0."""
+    return [
+        _quotient(day.result, base) if base > 0 else 0.0 for day, base in zip(s.days, _bases(s), strict=True)
+    ]
+
+
+def _has_flows(s: MetricInput) -> bool:
+    return any(day.inflows or day.flows or day.converted for day in s.days)
 
 
 def _days_with_balance(s: MetricInput) -> int:
-    return len(s.days) if s.opening_balance is not None and min(_balances(s)) > 0 else 0
+    """Return the number of days, 0 if one of them had nothing at work, or lost it all."""
+    if s.opening_balance is None:
+        return 0
+    if not _has_flows(s):
+        return len(s.days) if min(_balances(s)) > 0 else 0
+    with exact():
+        alive = (
+            base > 0 and base + day.result > 0 if day.result else base >= 0
+            for day, base in zip(s.days, _bases(s), strict=True)
+        )
+        return len(s.days) if all(alive) else 0
+
+
+def chained(s: MetricInput) -> list[Decimal]:
+    """Return what 1 grew to after each day, its returns chained; the first is 1."""
+    growth, factors = [Decimal(1)], zip(s.days, _bases(s), strict=True)
+    for day, base in factors:
+        factor = _RATIO.divide(_RATIO.add(base, day.result), base) if base > 0 else Decimal(1)
+        growth.append(_RATIO.multiply(growth[-1], factor))
+    return growth
+
+
+def _total_return(s: MetricInput) -> MetricScalar:
+    grown = float(_RATIO.subtract(chained(s)[-1], Decimal(1)))
+    return None if math.isinf(grown) else grown
+
+
+def _chained_drawdown(s: MetricInput) -> float:
+    """Return the deepest fall of the chained returns from their high, as a share of it."""
+    high, deepest = Decimal(1), Decimal(0)
+    for grown in chained(s):
+        high = max(high, grown)
+        deepest = max(deepest, _RATIO.divide(_RATIO.subtract(high, grown), high))
+    return float(deepest)
 
 
 def _mean(values: list[float]) -> float:
@@ -150,7 +218,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _sharpe(s: MetricInput) -> MetricScalar:
-    returns = _returns(s)
+    returns = daily_returns(s)
     if min(returns) == max(returns):  # rounding of the mean would produce a deviation
         return None
     mean = _mean(returns)
@@ -159,15 +227,18 @@ def _sharpe(s: MetricInput) -> MetricScalar:
 
 
 def _sortino(s: MetricInput) -> MetricScalar:
-    returns = _returns(s)
+    returns = daily_returns(s)
     downside = math.fsum(min(r, 0.0) ** 2 for r in returns) / (len(returns) - 1)
     return _mean(returns) / math.sqrt(downside) * math.sqrt(TRADING_DAYS_A_YEAR) if downside else None
 
 
 def _max_drawdown_percent(s: MetricInput) -> float:
+    """Return the deepest fall by fill, in which no flow is a fall; with flows it is that of the daily returns."""
     assert s.opening_balance is not None
+    if _has_flows(s):
+        return _chained_drawdown(s)
     with exact():
-        falls = [(depth, s.opening_balance + high) for high, depth in s.tally.curve.falls]
+        falls = [(depth, s.opening_balance + high) for high, depth in s.tally.result_curve.falls]
     return max((_quotient(depth, balance) for depth, balance in falls), default=0.0)
 
 
@@ -176,7 +247,7 @@ def _calmar(s: MetricInput) -> MetricScalar:
     if not drawdown:
         return None
     balances = _balances(s)
-    growth = _quotient(balances[-1], balances[0])
+    growth = float(chained(s)[-1]) if _has_flows(s) else _quotient(balances[-1], balances[0])
     try:
         return (math.pow(growth, TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
     except OverflowError:  # the growth of a few days, compounded over a year
@@ -204,10 +275,36 @@ def _count(name: str, label: str, description: str, formula: Callable[[Tally], i
     return Metric(name, label, "count", description, lambda s: formula(s.tally), _closed)
 
 
+def _days(s: MetricInput) -> int:
+    return len(s.days)
+
+
+def _of_account(
+    name: str, label: str, description: str, formula: Callable[[MetricInput], MetricScalar]
+) -> Metric:
+    return Metric(
+        name, label, "money", description, formula, _days, reason_constant=_NO_START, of_account=True
+    )
+
+
+def _result(s: MetricInput) -> Decimal:
+    return s.tally.result
+
+
+def _closing_balance(s: MetricInput) -> Decimal | None:
+    if s.opening_balance is None:
+        return None
+    with exact():
+        return s.opening_balance + s.tally.balance_change
+
+
 _NO_TRADES = "no closed trades"
 _NO_WINS = "no winning trades"
 _NO_LOSSES = "no losing trades"
-_NO_BALANCE = "needs a starting balance above 0 and at least 2 days"
+_NO_BALANCE = "no_balance: needs a starting balance, more than 0 at work on every day, and at least 2 days"
+_NO_RETURN = "no_balance: needs a starting balance, and more than 0 at work on every day"
+_NO_START = "no_balance: no starting balance is stated"
+_ACCOUNT_ONLY = "account_only: belongs to an account, not to a strategy, a symbol, a mode or some trades"
 
 _ROWS = (
     _count("total_trades", "Trades", "Positions closed in the window.", lambda t: t.closed),
@@ -290,14 +387,30 @@ _ROWS = (
            lambda s: _worst_day(s).net_pnl, _sessions, 1, "no trading days"),
     Metric("worst_day_date", "Worst day's date", "day", "The session of the worst day, the earliest of equals.",
            lambda s: _worst_day(s).session.isoformat(), _sessions, 1, "no trading days"),
+    _of_account("result", "Result", "What the account made: net P&L plus income less costs and tax; limits judge it.", _result),
+    _of_account("income", "Income", "Interest, lending, staking, bonuses and adjustments above 0; no trading made it.",
+                lambda s: s.tally.money.income),
+    _of_account("costs", "Costs", "Margin interest, data, platform and account fees, and adjustments below 0; what was paid is above 0.",
+                lambda s: s.tally.money.costs),
+    _of_account("tax", "Tax", "Tax withheld or paid; what was paid is above 0.", lambda s: s.tally.money.tax),
+    _of_account("flows", "Flows", "Deposits less withdrawals and payouts, transfers of money and of shares at their cost: never a gain or a loss.",
+                lambda s: s.tally.money.flows),
+    _of_account("converted", "Converted", "What conversions brought into the currency less what they took out of it; it is no result.",
+                lambda s: s.tally.money.converted),
+    _of_account("balance", "Balance", "Balance at the end of the window: the one before it plus result, flows and conversions; what is open counts at its cost.",
+                _closing_balance),
+    Metric("total_return", "Return", "percent", "Daily returns chained: result / (balance at the start of the day + what came in during it).",
+           _total_return, _days_with_balance, 1, _NO_RETURN, "it is beyond any number", of_account=True),
+    Metric("return_drawdown", "Drawdown of returns", "percent", "Deepest fall of the chained daily returns from their high; a withdrawal is no fall.",
+           _chained_drawdown, _days_with_balance, 1, _NO_RETURN, of_account=True),
     Metric("sharpe", "Sharpe ratio", "ratio", "Mean / standard deviation (n − 1) of daily returns × √252, risk-free rate 0; idle exchange days count as 0.",
-           _sharpe, _days_with_balance, 2, _NO_BALANCE, "every day had the same return"),
+           _sharpe, _days_with_balance, 2, _NO_BALANCE, "every day had the same return", of_account=True),
     Metric("sortino", "Sortino ratio", "ratio", "Mean of daily returns / √(Σ min(r, 0)² / (n − 1)) × √252; idle exchange days count as 0.",
-           _sortino, _days_with_balance, 2, _NO_BALANCE, "no day had a loss"),
+           _sortino, _days_with_balance, 2, _NO_BALANCE, "no day had a loss", of_account=True),
     Metric("calmar", "Calmar ratio", "ratio", "Compound yearly growth (252 days) / max drawdown in percent.",
-           _calmar, _days_with_balance, 2, _NO_BALANCE, "there was no drawdown, or a year of such growth is beyond any number"),
-    Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall of the balance from its high, by fill, as a share of that high; it may be another fall than the deepest in money.",
-           _max_drawdown_percent, _days_with_balance, 2, _NO_BALANCE),
+           _calmar, _days_with_balance, 2, _NO_BALANCE, "there was no drawdown, or a year of such growth is beyond any number", of_account=True),
+    Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall of the balance from its high, by fill, as a share of that high; with flows, that of the chained daily returns. It may be another fall than the deepest in money.",
+           _max_drawdown_percent, _days_with_balance, 2, _NO_BALANCE, of_account=True),
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
@@ -310,6 +423,8 @@ def compute_all(data: MetricInput) -> dict[str, MetricValue]:
 
 def compute(metric: Metric, data: MetricInput) -> MetricValue:
     """Compute one metric."""
+    if metric.of_account and not data.is_account:
+        return MetricValue(None, 0, _ACCOUNT_ONLY)
     n = metric.sample_size(data)
     if n < metric.min_sample:
         return MetricValue(None, n, metric.reason_undefined)

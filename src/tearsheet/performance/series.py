@@ -1,15 +1,17 @@
 """Cumulative P&L and drawdown of a window, per session and per fill."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct, field
 
 from tearsheet.performance.tally import Curve, Tally
 from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.event import RESULT_PARTS
 from tearsheet.trade.position import Booking
 
 
@@ -43,7 +45,8 @@ class FillPoint(Struct, frozen=True):
 class CurvePoint(Struct, frozen=True):
     """Point of a drawn curve: after a fill, or after a session, whose `drawdown` is the deepest within it.
 
-    `offset` is the time since the session's start; a point of a whole session has neither `time` nor `offset`.
+    `offset` is the time since the session's start; a point of a whole session has neither `time` nor `offset`. `flow`
+    is money that came or, below 0, went: it moves the total and its high, and is no change.
     """
 
     session: date
@@ -54,6 +57,7 @@ class CurvePoint(Struct, frozen=True):
     name: str = ""
     time: datetime | None = None
     offset: timedelta | None = None
+    flow: Decimal = ZERO
 
 
 class DrawnCurve(Struct, frozen=True):
@@ -106,16 +110,22 @@ def by_fitting_period(days: Sequence[DailyPoint], most: int = 260) -> tuple[Peri
         ]
 
 
-def daily_curve(sessions: Iterable[tuple[date, Tally]]) -> tuple[DailyPoint, ...]:
-    """Return the points of consecutive sessions, in order."""
+def daily_curve(
+    sessions: Iterable[tuple[date, Tally]], *, of_account: bool = False
+) -> tuple[DailyPoint, ...]:
+    """Return the points of consecutive sessions, in order.
+
+    Those `of_account` are what the account made; flows move total and high alike, so that none is a fall.
+    """
     days = []
     total = high = ZERO
     with exact():
         for session, tally in sessions:
-            curve: Curve = tally.curve
+            curve: Curve = tally.result_curve if of_account else tally.curve
+            flow = tally.balance_change - tally.result if of_account else ZERO
             max_drawdown = max(curve.drawdown, high - (total + curve.low))
-            high = max(high, total + curve.high)
-            total += curve.net
+            high = max(high, total + curve.high) + flow
+            total += curve.net + flow
             days.append(DailyPoint(session, curve.net, tally.closed, total, high - total, max_drawdown))
     return tuple(days)
 
@@ -137,10 +147,26 @@ def fill_curve(bookings: Sequence[Booking], max_points: int = 1000) -> tuple[Fil
     return tuple(_downsample(points, max_points))
 
 
-def points_by_day(days: Iterable[DailyPoint]) -> tuple[CurvePoint, ...]:
-    """Return a point for each session, at its end."""
+def _flow_of(booking: Booking) -> Decimal:
+    """Return what a booking moved without making it."""
+    part = booking.account_part
+    return ZERO if part is None or part[0] in RESULT_PARTS else part[1]
+
+
+def points_by_day(
+    days: Iterable[DailyPoint], flows: Mapping[date, Decimal] = MappingProxyType({})
+) -> tuple[CurvePoint, ...]:
+    """Return a point for each session, at its end, with what came or went on it."""
     return tuple(
-        CurvePoint(day.session, day.net_pnl, day.total, day.max_drawdown, day.trades) for day in days
+        CurvePoint(
+            day.session,
+            day.net_pnl,
+            day.total,
+            day.max_drawdown,
+            day.trades,
+            flow=flows.get(day.session, ZERO),
+        )
+        for day in days
     )
 
 
@@ -149,24 +175,32 @@ def points_by_fill(
     placed: Callable[[datetime], tuple[date, datetime]],
     total: Decimal,
     high: Decimal,
+    *,
+    of_account: bool = False,
 ) -> tuple[CurvePoint, ...]:
-    """Return a point for each fill, on top of an earlier total and high; `placed` gives a session and its start."""
+    """Return a point for each booking, on top of an earlier total and high; `placed` gives a session and its start.
+
+    Those `of_account` have what the account made and what came and went.
+    """
     points = []
     with exact():
         for booking in bookings:
             session, start = placed(booking.time)
-            total += booking.net
-            high = max(high, total)
+            result, flow = (booking.result, _flow_of(booking)) if of_account else (booking.net, ZERO)
+            total += result
+            high = max(high, total) + flow
+            total += flow
             points.append(
                 CurvePoint(
                     session,
-                    booking.net,
+                    result,
                     total,
                     high - total,
                     0,
-                    booking.symbol,
+                    (booking.event or "").replace("_", " ") if booking.is_cash else booking.symbol,
                     booking.time,
                     booking.time - start,
+                    flow,
                 )
             )
     return tuple(points)

@@ -11,6 +11,7 @@ from msgspec import Struct, field, to_builtins
 
 from tearsheet.performance.metric import Day, MetricScalar, MetricValue
 from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.event import ACCOUNT_PARTS
 from tearsheet.trade.rate import RateKind
 from tearsheet.trade.session import WindowKind
 
@@ -220,7 +221,7 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     set by `Judge`; a `state` of None means that nothing was evaluated. `conversion` is how amounts in other
     currencies were converted, None unless asked for.
     A note `no_fees_stated` says that fills have no fees because nobody stated any, `cash_not_booked`
-    which money came or went that is no result of trading.
+    which money of statements is in no balance.
     """
 
     schema: str = SCHEMA
@@ -251,8 +252,22 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
 
     @property
     def is_empty(self) -> bool:
-        """Return whether the window has neither trades nor fills."""
-        return not self.metrics["total_trades"].value and not self.metrics["net_pnl"].n
+        """Return whether the window has neither trades nor fills, and no money came or went."""
+        traded = self.metrics["total_trades"].value or self.metrics["net_pnl"].n
+        return not traded and not self.has_account_money
+
+    @property
+    def has_account_money(self) -> bool:
+        """Return whether money moved beside trading."""
+        return any(self.value(name) for name in ACCOUNT_PARTS)
+
+    @property
+    def shown_metrics(self) -> list[str]:
+        """Return the names of the metrics, without those of money beside trading where there is none."""
+        hidden: set[str] = set() if self.has_account_money else {"result", *ACCOUNT_PARTS}
+        if self.value("balance") is None:
+            hidden |= {"balance", "total_return", "return_drawdown"}
+        return [name for name in self.metrics if name not in hidden]
 
 
 def to_plain_builtins(value: object) -> Any:

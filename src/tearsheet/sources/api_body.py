@@ -169,6 +169,16 @@ RATE_FIELDS = {
     "source": JsonField("Who states it.", _NAME_SCHEMA, _NAME_RULE.parse, False),
 }
 
+#: Schema and check of the values that several bodies have.
+FIELD_RULES: dict[str, tuple[Mapping[str, Any], Callable[[Any], str]]] = {
+    "name": (_NAME_SCHEMA, _NAME_RULE.parse),
+    "id": (_ID_SCHEMA, _identity),
+    "amount": (_AMOUNT_SCHEMA, _amount),
+    "time": (_TIME_SCHEMA, _TIME_RULE.parse),
+    "day": (_DAY_SCHEMA, RATE_FIELDS["date"].parse),
+    "currency": (_CODE_SCHEMA, _CODE_RULE.parse),
+}
+
 
 class MarkInput(Struct, frozen=True):
     """A posted mark price; the symbol is canonical."""
@@ -233,7 +243,7 @@ def parse_fills(
     for line, content in enumerate(objects, 1):
         text = [truncate(json.dumps(content), _SHOWN)]
         try:
-            fill = rows.parse(raw_fill_of(_texts(content, FILL_FIELDS, FIELDS), numbers), line, text)
+            fill = rows.parse(raw_fill_of(field_texts(content, FILL_FIELDS, FIELDS), numbers), line, text)
         except RowError as bad:
             fill = rows.reject(line, text, bad.problem)
         made.append(fill or rows.reject(line, text, _TWICE))
@@ -248,13 +258,14 @@ def parse_marks(
     made: list[MarkInput | Rejection] = []
     for line, content in enumerate(objects, 1):
         try:
-            made.append(_mark(_texts(content, MARK_FIELDS, tuple(MARK_FIELDS)), times, instruments))
+            made.append(_mark(field_texts(content, MARK_FIELDS, tuple(MARK_FIELDS)), times, instruments))
         except RowError as bad:
-            made.append(_rejection(bad, content, name, line))
+            made.append(rejection_of(bad, content, name, line))
     return made
 
 
-def _rejection(bad: RowError, content: object, name: str, line: int) -> Rejection:
+def rejection_of(bad: RowError, content: object, name: str, line: int) -> Rejection:
+    """Return the rejection of an object of a request."""
     p, text = bad.problem, truncate(json.dumps(content), _SHOWN)
     return Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint)
 
@@ -263,9 +274,9 @@ def parse_rates(objects: Iterable[dict[str, Any]], name: str) -> Iterator[tuple[
     """Yield the exchange rates of a request as texts with their places from 1, or reject them."""
     for line, content in enumerate(objects, 1):
         try:
-            yield line, _texts(content, RATE_FIELDS, tuple(RATE_FIELDS))
+            yield line, field_texts(content, RATE_FIELDS, tuple(RATE_FIELDS))
         except RowError as bad:
-            yield _rejection(bad, content, name, line)
+            yield rejection_of(bad, content, name, line)
 
 
 _TWICE = RowProblem("conflicting_id", "the same execution stands twice in this request", "send it once")
@@ -283,7 +294,7 @@ def _mark(texts: Sequence[str], times: TimeParser, instruments: Instruments) -> 
     return MarkInput(instrument.symbol, Decimal(price), at)
 
 
-def _texts(content: dict[str, Any], fields: Mapping[str, JsonField], order: Sequence[str]) -> list[str]:
+def field_texts(content: dict[str, Any], fields: Mapping[str, JsonField], order: Sequence[str]) -> list[str]:
     """Return the fields as texts in an order, "" for missing ones. Raises RowError."""
     for key in content:
         if key not in fields:

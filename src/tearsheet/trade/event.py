@@ -23,6 +23,8 @@ Carry = Literal[
     "accrued_interest",
     "rebate",
     "commission_adjustment",
+    "return_of_capital",
+    "option_adjustment",
 ]
 #: A fee that has a row of its own; a foreign one is in another currency than the trade, and nobody states its rate.
 FeeRow = Literal["trade_fee", "foreign_fee"]
@@ -54,9 +56,9 @@ Cost = Literal[
     "conversion_fee",
 ]
 Tax = Literal["withholding_tax", "tax"]
-Flow = Literal["deposit", "withdrawal", "payout", "transfer"]
-#: An adjustment is income or a cost by its sign, a conversion moves money between currencies, and a credit that may
-#: not be withdrawn counts as nothing.
+Flow = Literal["deposit", "withdrawal", "payout", "transfer", "adjustment_flow"]
+#: An adjustment is income or a cost by its sign, `adjustment_flow` one that somebody calls a flow. A conversion moves
+#: money between currencies, and a credit that may not be withdrawn counts as nothing.
 Cash = Literal[Income, Cost, Tax, Flow, "adjustment", "conversion", "credit"]
 #: What money of an account counts as, beside the parts of trading: gross, fees and carry.
 AccountPart = Literal["income", "costs", "tax", "flows", "converted"]
@@ -70,6 +72,8 @@ CARRY: frozenset[str] = frozenset(get_args(Carry))
 CHANGES: frozenset[str] = frozenset((*get_args(Change), *get_args(Cancel)))
 CASH: frozenset[str] = frozenset(get_args(Cash))
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+#: Kinds whose money somebody can state.
+MONEY_KINDS: tuple[EventKind, ...] = (*get_args(Cash), *get_args(Carry), "trade_fee")
 _PART_OF: dict[str, AccountPart] = {
     **dict.fromkeys(get_args(Income), "income"),
     **dict.fromkeys(get_args(Cost), "costs"),
@@ -102,7 +106,8 @@ class EventTerms(Struct, frozen=True, omit_defaults=True):
     goes. `to_quantity` is the whole quantity that came of it, and `in_lieu` the cash for the fraction. `delta`
     is the quantity that came or went. `cost` is what shares that came had cost, None if unknown. `cost_share`
     is the share of the cost that goes with a spin-off. `how` is the way in which a position ended, `price` the
-    price of that. `base_rate` is the rate into the account's currency that the row states.
+    price of that. `base_rate` is the rate into the account's currency that the row states, `note` what somebody wrote
+    beside it.
     """
 
     held_at: datetime | None = None
@@ -117,6 +122,7 @@ class EventTerms(Struct, frozen=True, omit_defaults=True):
     how: str | None = None
     price: Decimal | None = None
     base_rate: Decimal | None = None
+    note: str | None = None
 
 
 NO_TERMS = EventTerms()

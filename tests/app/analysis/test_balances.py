@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tearsheet.app.analysis.balances import Balances, account_list
+from tearsheet.app.analysis.balances import account_list, balances_of
 from tearsheet.app.config.edit_accounts import AccountsEditor
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import to_micros
@@ -28,7 +28,7 @@ def test_a_balance_is_what_was_there_and_what_changed_it(place: Place) -> None:
         bring(place, tracker)
         AccountsEditor(tracker).set_text(TERMS, "accounts.yaml", "kim")
         with tracker.ledger.snapshot():
-            balances = Balances(tracker.ledger, tracker.settings)
+            balances = balances_of(tracker)
             assert balances.at_start("A", "USD", FIRST) == 10000
             assert balances.at_end("A", "USD", FIRST) == balances.at_start("A", "USD", SECOND) == 14999
             assert balances.now("A", "USD") == Decimal("14967.75")
@@ -52,26 +52,26 @@ def test_equity_needs_a_price_of_everything_open(place: Place) -> None:
         bring(place, tracker)
         AccountsEditor(tracker).set_text(TERMS, "accounts.yaml", "kim")
         with tracker.ledger.snapshot():
-            balances = Balances(tracker.ledger, tracker.settings)
+            balances = balances_of(tracker)
             assert balances.equity("A", "USD").value == Decimal("14967.75")
             assert balances.equity("B", "USD").reason == "no mark for XYZ"
         with tracker.ledger.writing() as queries:
             queries.execute("put_mark", ("XYZ", "103", to_micros(tracker.now)))
         with tracker.ledger.snapshot():
-            assert Balances(tracker.ledger, tracker.settings).equity("B", "USD").value == 1603
+            assert balances_of(tracker).equity("B", "USD").value == 1603
 
 
 def test_without_a_starting_balance_there_is_none_and_it_says_whose(place: Place) -> None:
     with place.tracker(TEARSHEET_STARTING_BALANCE="500") as tracker:
         bring(place, tracker)
         with tracker.ledger.snapshot():
-            balances = Balances(tracker.ledger, tracker.settings)
+            balances = balances_of(tracker)
             # the number of the ledger goes on while no account states one
             assert balances.at_start(None, "USD", FIRST) == 500
             assert balances.now(None, "EUR") is None
         AccountsEditor(tracker).set_text("accounts: {A: {starting_balance: 1}}", "a", "kim")
         with tracker.ledger.snapshot():
-            balances = Balances(tracker.ledger, tracker.settings)
+            balances = balances_of(tracker)
             assert (balances.now("B", "USD"), balances.now(None, "USD")) == (None, None)
             assert "of B is stated" in str(balances.missing(None, "USD"))
             assert balances.equity("B", "USD").reason == balances.missing("B", "USD")

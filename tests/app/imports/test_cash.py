@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tearsheet.app.analysis.lists import Lists
+from tearsheet.app.config.edit_accounts import AccountsEditor
+from tearsheet.app.imports.api_posts import state_cash
 from tearsheet.app.imports.history import ImportHistory
+from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import AccountSums, Tally
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import Window
 from tests.support.old_ledger import TABLES, make_old, rows_of
 from tests.support.place import Place, as_rows
 
@@ -143,3 +148,88 @@ def test_a_kept_ledger_without_money_stays_as_it_is(place: Place, tmp_path: Path
     with place.tracker() as tracker:
         assert not tracker.sync().rebuilt
         assert as_rows(tracker) == books
+
+
+def test_money_is_stated_once_by_its_id_and_another_content_is_refused(place: Place) -> None:
+    deposit = {
+        "account": "A",
+        "kind": "deposit",
+        "amount": "5000",
+        "time": "2026-11-16T09:00:00Z",
+        "id": "w1",
+    }
+    with place.tracker() as tracker:
+        AccountsEditor(tracker).set_text(
+            "accounts: {A: {currency: EUR, starting_balance: 1}}", "a.yaml", "kim"
+        )
+        first, again = state_cash(tracker, deposit), state_cash(tracker, deposit)
+        assert (first.new, again.new, again.known, again.revision) == (1, 0, 1, first.revision)
+        refused = state_cash(tracker, deposit | {"amount": "6000"})
+        assert [one.code for one in refused.rejections] == ["conflicting_id"]
+        # without a currency the money is of the account's
+        assert tally(tracker, "A", 16, "EUR").money.flows == 5000
+        listed = Lists(tracker).cash(Window.choose("all", tracker.today, None, None), Scope(), 10, None).items
+        assert [(one.id, one.counts_as, one.currency) for one in listed] == [("w1", "flows", "EUR")]
+        ImportHistory(tracker).undo(listed[0].import_id, "kim")
+        assert tally(tracker, "A", 16, "EUR") == Tally()
+        assert tracker.verify().differences == []
+
+
+def test_a_conversion_moves_money_from_pocket_to_pocket_and_its_fee_is_a_cost(place: Place) -> None:
+    stated = {"account": "A", "time": "2026-11-16T10:00:00Z", "id": "1"}
+    with place.tracker() as tracker:
+        state_cash(tracker, {**stated, "kind": "conversion", "currency": "EUR", "amount": "-1000",
+                             "to_currency": "USD", "to_amount": "1085"})  # fmt: skip
+        state_cash(tracker, {**stated, "kind": "conversion_fee", "currency": "USD", "amount": "-2"})
+        assert sums(tally(tracker, "A", 16, "EUR").money) == (0, 0, 0, 0, -1000)
+        assert sums(tally(tracker, "A", 16).money) == (0, 2, 0, 0, 1085)
+        assert tally(tracker, "A", 16).result == -2
+        path = place.write(
+            "pocket.csv",
+            "account,time,kind,currency,amount,to_currency,to_amount,id\n"
+            "A,2026-11-16T10:00:00Z,conversion,EUR,-1000,USD,1085,1\n"
+            "A,2026-11-16T10:00:00Z,conversion,EUR,-1000,USD,,2\n",
+        )
+        report = tracker.import_file(path)
+        assert (report.events, [one.code for one in report.rejections]) == (0, ["missing_field"])
+        assert sums(tally(tracker, "A", 16).money) == (0, 2, 0, 0, 1085)
+
+
+def test_stated_carry_needs_its_instrument_and_is_borne_by_what_was_held(place: Place) -> None:
+    late = {
+        "account": "A",
+        "kind": "dividend",
+        "amount": "7",
+        "time": "2026-11-19T09:00:00Z",
+        "ex_date": "2026-11-17",
+    }
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("fills.csv", FILLS))
+        assert state_cash(tracker, late).rejections[0].reason.startswith("symbol is missing")
+        assert state_cash(tracker, late | {"symbol": "XYZ"}).new == 1
+        assert tally(tracker, "A", 19).curve.net == 7
+        assert [
+            p.carry for p in tracker.closed_positions(Window.choose("all", tracker.today, None, None))
+        ] == [7]
+        assert tracker.verify().differences == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"kind": "gift"}, "kind"),
+        ({"amount": "lots"}, "amount"),
+        ({"time": "2026-11-16T09:00:00"}, "time"),
+        ({"time": "2031-01-01T00:00:00Z"}, "in the future"),
+        ({"currency": "dollars"}, "currency"),
+        ({"to_amount": "5"}, "to_currency and to_amount do not fit"),
+        ({"leg": "up"}, "leg"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_money_that_is_wrong_is_refused_in_words(place: Place, change: dict[str, str], reason: str) -> None:
+    stated = {"account": "A", "kind": "deposit", "amount": "1", "time": "2026-11-16T09:00:00Z"}
+    with place.tracker() as tracker:
+        [refused] = state_cash(tracker, stated | change).rejections
+        assert reason in f"{refused.code} {refused.reason} {refused.hint}"
+        assert tracker.accounts() == []

@@ -149,21 +149,26 @@ def test_an_event_with_the_same_id_and_another_amount_is_rejected(place: Place) 
 
 def test_cash_that_trading_did_not_make_is_named_beside_the_result(place: Place) -> None:
     rows = "A,2026-11-16T09:00:00Z,deposit,5000,USDT\nA,2026-11-17T09:00:00Z,credit_interest,1.25,USDT\n"
+    rows += "A,2026-11-18T09:00:00Z,credit,70,USDT\n"
     place.write("cash.csv", f"account,time,kind,amount,currency\n{rows}")
     with place.tracker() as tracker:
         tracker.import_file(csv(place, "a.csv", SELL, BUY))
         tracker.import_file(place.folder / "cash.csv")
         day = summarize(tracker, Window("daily", date(2026, 11, 17), date(2026, 11, 18)))
-        [note] = day.notes
-        assert (note.code, day.partial, day.value("net_pnl")) == (
-            "cash_not_booked",
-            False,
-            Decimal("472.225"),
-        )
-        assert note.detail == "kept beside the results of trading: credit interest 1.25 USDT (1)"
+        assert (day.value("net_pnl"), day.value("income")) == (Decimal("472.225"), Decimal("1.25"))
+        assert (day.value("result"), day.partial, day.notes) == (Decimal("473.475"), False, ())
         week = tracker.get_summary("weekly")
-        assert "deposit 5000 USDT (1)" in week.notes[0].detail
-        assert summarize(tracker, day_of(18)).notes == ()
+        assert (week.value("flows"), week.value("balance")) == (5000, None)
+        [note] = summarize(tracker, day_of(18)).notes
+        assert (note.code, note.detail) == ("cash_not_booked", "in no balance: credit 70 USDT (1)")
+        [held] = Lists(tracker).closed_trades(week_window(), Scope(), 50, None).items
+        one = summarize(tracker, week_window(), Scope(symbol=held.symbol))
+        assert (one.value("net_pnl"), one.value("income")) == (held.net, None)
+        assert str(one.metrics["income"].reason).startswith("account_only")
+
+
+def week_window() -> Window:
+    return Window("weekly", date(2026, 11, 16), date(2026, 11, 23))
 
 
 def day_of(day: int) -> Window:

@@ -90,7 +90,10 @@ def test_every_metric_is_on_the_page_with_what_it_rests_on(api: Api) -> None:
     for title in ("Return", "Risk", "Trades", "Costs and time"):
         assert f"<h3>{title}</h3>" in text
     shown = set(re.findall(r'id="metric-(\w+)"', text))
-    assert shown == set(metrics) - {"best_day_date", "worst_day_date", "streak_type"}
+    # money beside trading is shown where there is any
+    of_account = {"result", "income", "costs", "tax", "flows", "converted", "balance"}
+    of_account |= {"total_return", "return_drawdown"}
+    assert shown == set(metrics) - {"best_day_date", "worst_day_date", "streak_type"} - of_account
     assert f"{metrics['net_pnl']['n']} fills" in text
     assert "needs a starting balance" in text
     assert re.search(r"trades · 95%: [\d.]+\s?% to [\d.]+\s?%", text)

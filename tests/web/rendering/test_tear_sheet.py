@@ -96,7 +96,12 @@ def test_its_numbers_are_those_of_the_summary(traded: Place) -> None:
     rows = dict(re.findall(r'<th scope="row">([^<]+)</th><td class="right num [^"]*"><b>([^<]*)</b>', text))
     english = locale_of("en")
     for name, metric in METRICS.items():
-        if name in ("best_day_date", "worst_day_date", "streak_type", "current_streak"):
+        if name not in found.shown_metrics or name in (
+            "best_day_date",
+            "worst_day_date",
+            "streak_type",
+            "current_streak",
+        ):
             continue
         shown = rows[metric.label].replace("\u2212", "-").lstrip("+")
         value = english.format(metric.unit, found.metrics[name].value, "USD").replace("\u2212", "-")

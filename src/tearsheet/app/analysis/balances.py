@@ -7,6 +7,7 @@ Use it inside one snapshot of the ledger, or inside a write transaction.
 
 from datetime import date
 from decimal import Decimal
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -15,7 +16,6 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.kept_accounts import KeptAccounts, kept_accounts
 from tearsheet.performance.account import BalanceDay, balance_days
 from tearsheet.performance.summary import Scope
-from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.session import DAY, LATEST
@@ -23,33 +23,44 @@ from tearsheet.trade.session import DAY, LATEST
 _END = LATEST.date()
 
 
+class LedgerMoney(Protocol):
+    """The settings of a ledger: its currency, and the starting balance of all accounts."""
+
+    @property
+    def currency(self) -> str:
+        """Return the currency of amounts that state none."""
+
+    @property
+    def starting_balance(self) -> Decimal | None:
+        """Return the starting balance of all accounts together."""
+
+
 class Balances:
     """Balances by account and currency, read from the stored tallies of sessions."""
 
-    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, ledger: Ledger, settings: LedgerMoney) -> None:
         self._ledger = ledger
-        self._settings = settings
-        self._kept: KeptAccounts | None = None
+        self._currency = settings.currency
+        self._of_ledger = settings.starting_balance
 
     @property
     def kept(self) -> KeptAccounts:
         """Return what is stated of the accounts."""
-        if self._kept is None:
-            self._kept = kept_accounts(self._ledger)
-        return self._kept
+        return kept_accounts(self._ledger)
 
     def starting(self, account: str | None, currency: str) -> Decimal | None:
         """Return the balance before the first session.
 
-        Where no account states one, the setting `starting_balance` is that of the ledger, in its currency.
+        Where no account states one, the setting `starting_balance` is that of all accounts, in its currency.
         """
-        if not self.kept.states_balances:
-            return self._settings.starting_balance if currency == self._settings.currency else None
+        kept = self.kept
+        if not kept.states_balances:
+            return self._of_ledger if account is None and currency == self._currency else None
         if account is not None:
-            return self.kept.terms(account).start(currency)
-        if self._unstated(currency):
+            return kept.terms(account).start(currency)
+        if self._unstated(kept, currency):
             return None
-        starts = (terms.start(currency) or ZERO for terms in self.kept.accounts.values())
+        starts = (terms.start(currency) or ZERO for terms in kept.accounts.values())
         with exact():
             return sum(starts, ZERO)
 
@@ -57,8 +68,9 @@ class Balances:
         """Return why there is no balance, None if there is one."""
         if self.starting(account, currency) is not None:
             return None
-        named = [account] if account is not None else self._unstated(currency)
-        whose = f" of {', '.join(named)}" if self.kept.states_balances else ""
+        kept = self.kept
+        named = [account] if account is not None else self._unstated(kept, currency)
+        whose = f" of {', '.join(named)}" if kept.states_balances else ""
         return f"no_balance: no starting balance{whose} is stated; `tearsheet accounts set FILE` states it"
 
     def at_start(self, account: str | None, currency: str, session: date) -> Decimal | None:
@@ -67,7 +79,7 @@ class Balances:
         if start is None:
             return None
         with exact():
-            return start + self._change(account, currency, session)
+            return start + self.change_before(account, currency, session)
 
     def at_end(self, account: str | None, currency: str, session: date) -> Decimal | None:
         """Return the balance at the end of a session; of the present one it is the balance so far."""
@@ -84,7 +96,7 @@ class Balances:
             return Unrealized(None, self.missing(account, currency))
         queries, scope = self._ledger.queries, Scope(account)
         held = [one for one in queries.open_positions(scope) if one.currency == currency]
-        logged = len(queries.open_log_positions(scope, self._settings.currency))
+        logged = len(queries.open_log_positions(scope, self._currency))
         opened = unrealized_total(queries, held, logged)
         if opened.value is None:
             return opened
@@ -107,19 +119,24 @@ class Balances:
         booked = self._ledger.tallies.currencies(account, date.min, _END)
         return sorted({*booked, *(self.kept.terms(account).starting_balance or ())})
 
-    def _change(self, account: str | None, currency: str, session: date) -> Decimal:
-        """Return by how much all sessions before one changed the balance; call it inside `exact()`."""
+    def change_before(self, account: str | None, currency: str, session: date) -> Decimal:
+        """Return by how much all sessions before one changed a balance; call it inside `exact()`."""
         earlier = self._ledger.tallies.between(account, date.min, session, currency)
         return sum((tally.balance_change for _, tally in earlier), ZERO)
 
-    def _unstated(self, currency: str) -> list[str]:
+    def _unstated(self, kept: KeptAccounts, currency: str) -> list[str]:
         """Return the accounts that were booked in a currency and state no starting balance."""
         return [
             account
             for account in self._ledger.queries.accounts()
-            if self.kept.terms(account).starting_balance is None
+            if kept.terms(account).starting_balance is None
             and self._ledger.tallies.currencies(account, date.min, _END).count(currency)
         ]
+
+
+def balances_of(context: LedgerContext) -> Balances:
+    """Return the balances of a context's ledger."""
+    return Balances(context.ledger, context.settings)
 
 
 class AccountBalance(Struct, frozen=True):
@@ -136,7 +153,7 @@ class AccountBalance(Struct, frozen=True):
 def account_list(context: LedgerContext) -> list[AccountBalance]:
     """Return every account that is stated or was booked, with its balances."""
     with context.ledger.snapshot() as queries:
-        balances = Balances(context.ledger, context.settings)
+        balances = balances_of(context)
         kept = balances.kept
         return [
             AccountBalance(

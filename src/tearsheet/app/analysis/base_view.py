@@ -12,7 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.app.analysis.balances import Balances
+from tearsheet.app.analysis.balances import Balances, balances_of
 from tearsheet.app.analysis.summaries import SummaryBuilder, WindowRows, options_from, summary_builder
 from tearsheet.app.analysis.unrealized import Unrealized
 from tearsheet.app.context import LedgerContext
@@ -77,7 +77,17 @@ class BaseSummaryBuilder(SummaryBuilder):
         summary = super().summary(window, scope, currency, stale)
         conversion = self._conversion(window, scope)
         reasons = [*summary.partial_reasons, *_missing_reasons(conversion)]
-        return replace(summary, conversion=conversion, partial=bool(reasons), partial_reasons=tuple(reasons))
+        # what rates did to a balance is in it, and no part of result or flows
+        balance = replace(
+            summary.metrics["balance"], value=conversion.balance, reason=conversion.balance_reason
+        )
+        return replace(
+            summary,
+            metrics={**summary.metrics, "balance": balance},
+            conversion=conversion,
+            partial=bool(reasons),
+            partial_reasons=tuple(reasons),
+        )
 
     def rows(self, window: Window, scope: Scope, currency: str) -> WindowRows:
         """Return the bookings and closed positions of all currencies, converted; those without a rate stay out."""
@@ -134,7 +144,7 @@ class BaseSummaryBuilder(SummaryBuilder):
     def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
         sessions = self.sessions(window, scope, currency)
         return merge(tally for _, tally in sessions), [
-            Day(session, tally.curve.net, tally.closed) for session, tally in sessions
+            Day.from_tally(session, tally) for session, tally in sessions
         ]
 
     def _unrealized(
@@ -266,7 +276,7 @@ class BaseSummaryBuilder(SummaryBuilder):
 
     def _balances(self, window: Window, account: str | None) -> "_BaseBalances":
         """Return the balances before and at the end of a window, each at the rates of its day."""
-        balances = Balances(self._ledger, self._context.settings)
+        balances = balances_of(self._context)
         last = self._last_day(window)
         found = _BaseBalances(ZERO, ZERO)
         for money in self._moneys_held(balances, account):

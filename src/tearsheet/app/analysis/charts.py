@@ -23,6 +23,7 @@ from tearsheet.performance.distribution import Distribution, distribution
 from tearsheet.performance.rolling import RollingPoint, rolling_metrics
 from tearsheet.performance.series import DailyPoint, FillPoint, daily_curve, fill_curve
 from tearsheet.performance.summary import PerformanceSummary, Scope
+from tearsheet.performance.tally import ALL_ACCOUNTS
 from tearsheet.store.list_values import TradeCursor, TradeFilter
 from tearsheet.store.tables.closed_trades import ClosedTradeQuery
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
@@ -250,9 +251,11 @@ class Charts:
             return sorted(currencies, key=lambda currency: (currency != self._default_currency, currency))
 
     def last_session(self, account: str | None) -> date | None:
-        """Return the trading day of the last fill of an account or of all; None without one."""
+        """Return the last day of an account or of all on which anything was booked; None without one."""
         last = self._ledger.queries.last_fill_at(account)
-        return None if last is None else self._calendar.trading_day_of(last)
+        filled = None if last is None else self._calendar.trading_day_of(last)
+        booked = self._ledger.tallies.last_session(account or ALL_ACCOUNTS)
+        return max(filter(None, (filled, booked)), default=None)
 
     def clipped(self, chosen: Selection) -> Window:
         """Return the window; an `all` window starts at the first session with a booking."""

@@ -26,7 +26,8 @@ def curve_in_percent(curve: DrawnCurve, days: Sequence[DailyPoint]) -> DrawnCurv
     if balance is None or balance <= 0:
         return None
     peaks = _peaks(days)
-    points = []
+    grown = _chained(curve, balance) if any(point.flow for point in curve.points) else None
+    points: list[CurvePoint] = []
     for point in curve.points:
         with exact():
             peak = point.total + point.drawdown if curve.by_fill else peaks.get(point.session, ZERO)
@@ -34,7 +35,7 @@ def curve_in_percent(curve: DrawnCurve, days: Sequence[DailyPoint]) -> DrawnCurv
             structs.replace(
                 point,
                 change=_share(point.change, balance),
-                total=_share(point.total, balance),
+                total=_share(point.total, balance) if grown is None else grown[len(points)],
                 drawdown=_share_of_peak(point.drawdown, balance, peak),
             )
         )
@@ -43,10 +44,25 @@ def curve_in_percent(curve: DrawnCurve, days: Sequence[DailyPoint]) -> DrawnCurv
     return structs.replace(
         curve,
         points=tuple(points),
-        start=_share(curve.start, balance),
+        start=_share(curve.start, balance) if grown is None else ZERO,
         start_drawdown=_share_of_peak(curve.start_drawdown, balance, before),
         balance=None,
     )
+
+
+def _chained(curve: DrawnCurve, balance: Decimal) -> list[Decimal]:
+    """Return the returns so far in percent after each point: changes as shares of what was at work; no flow is one."""
+    grown, found = Decimal(1), []
+    with exact():
+        equity = balance + curve.start
+    for point in curve.points:
+        with exact():
+            base = equity + max(point.flow, ZERO)
+            made, equity = base + point.change, balance + point.total
+        if base > 0:
+            grown = _RATIO.divide(_RATIO.multiply(grown, made), base)
+        found.append(_RATIO.multiply(_RATIO.subtract(grown, Decimal(1)), _PERCENT))
+    return found
 
 
 def curve_in_r(curve: DrawnCurve, trades: Sequence[ClosedTrade], calendar: TradingCalendar) -> DrawnCurve:

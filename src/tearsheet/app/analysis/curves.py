@@ -14,7 +14,6 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.performance.drawdowns import Drawdown, worst_drawdowns
 from tearsheet.performance.metric import METRICS, MetricInput, compute
 from tearsheet.performance.series import DailyPoint, DrawnCurve, daily_curve, points_by_day, points_by_fill
-from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking
@@ -37,40 +36,56 @@ class Curves:
         self._calendar = context.settings.calendar
         self._settings = context.settings
 
-    def between(self, chosen: Selection, start: datetime, end: datetime) -> DrawnCurve:
+    def between(
+        self, chosen: Selection, start: datetime, end: datetime, *, as_results: bool = False
+    ) -> DrawnCurve:
         """Return the fills of a part of a day, on top of those before it; days if it is of several days."""
         first, last = self._calendar.trading_day_of(start), self._calendar.trading_day_of(end)
-        curve = self.drawn(chosen, Window.between(first, last))
+        curve = self.drawn(chosen, Window.between(first, last), as_results=as_results)
         return _within(curve, start, end) if first == last else curve
 
-    def drawn(self, chosen: Selection, zoom: Window | None = None) -> DrawnCurve:
-        """Return the curve of a selection, or of a part of it; a zoom beyond its window widens the window."""
+    def drawn(self, chosen: Selection, zoom: Window | None = None, *, as_results: bool = False) -> DrawnCurve:
+        """Return the curve of a selection, or of a part of it; a zoom beyond its window widens the window.
+
+        Where there is a balance it is of equity, with flows; `as_results` it is of net P&L all the same.
+        """
         with self._ledger.snapshot():
             currency = self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
             window = chosen.window if zoom is None else _hull(chosen.window, zoom)
             sessions = self._summaries.sessions(window, chosen.scope, currency)
-            days = daily_curve(sessions)
+            own = Selection(window, chosen.scope, currency)
+            balance = None if as_results else self._starting_balance(own)
+            of_account = balance is not None
+            days = daily_curve(sessions, of_account=of_account)
             shown = [day for day in days if zoom is None or zoom.start <= day.session <= zoom.last_day]
             before = [day for day in days if zoom is not None and day.session < zoom.start]
             start = before[-1].total if before else ZERO
             if not shown:
                 return DrawnCurve((), start, (), False)
-            balance = self._starting_balance(Selection(window, chosen.scope, currency))
             fills = sum(
                 tally.fills for day, tally in sessions if shown[0].session <= day <= shown[-1].session
             )
             if not _fits_by_fill(shown, fills):
-                return DrawnCurve(points_by_day(shown), start, self._sessions(shown), False, balance)
+                flows = _flows(sessions) if of_account else {}
+                return DrawnCurve(points_by_day(shown, flows), start, self._sessions(shown), False, balance)
             fallen = before[-1].drawdown if before else ZERO
-            bookings = self._bookings(Selection(window, chosen.scope, currency), shown)
-            points = points_by_fill(bookings, self._placed, start, start + fallen)
+            bookings = self._bookings(Selection(window, chosen.scope, currency), shown, of_account=of_account)
+            points = points_by_fill(bookings, self._placed, start, start + fallen, of_account=of_account)
             return DrawnCurve(points, start, self._sessions(shown), True, balance, fallen)
 
     def starting_balance(self, chosen: Selection) -> Decimal | None:
-        """Return the balance before a window of all accounts; None without one: an account has none of its own."""
+        """Return the balance before a window; None where nobody states one."""
         with self._ledger.snapshot():
             currency = self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
             return self._starting_balance(Selection(chosen.window, chosen.scope, currency))
+
+    def history(self, chosen: Selection) -> tuple[DailyPoint, ...]:
+        """Return the days of a selection as `drawn` shows them: of equity where there is a balance."""
+        with self._ledger.snapshot():
+            currency = self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
+            balance = self._starting_balance(Selection(chosen.window, chosen.scope, currency))
+            sessions = self._summaries.sessions(chosen.window, chosen.scope, currency)
+            return daily_curve(sessions, of_account=balance is not None)
 
     def worst_drawdowns(self, chosen: Selection, most: int = 5) -> tuple[Drawdown, ...]:
         """Return the deepest falls of cumulative P&L in a window, by fill."""
@@ -95,9 +110,9 @@ class Curves:
         return by_day
 
     def _starting_balance(self, chosen: Selection) -> Decimal | None:
-        if chosen.scope != Scope() or chosen.currency != self._settings.currency:
-            return None
-        return self._summaries.balance(chosen.window, chosen.scope, self._settings.currency)
+        return self._summaries.own_balance(
+            chosen.window, chosen.scope, chosen.currency or self._settings.currency
+        )
 
     def rolling_sharpe(self, chosen: Selection, days: int = 20) -> list[tuple[date, Decimal]]:
         """Return the Sharpe ratio of the last `days` days at the end of each; empty without a balance."""
@@ -110,7 +125,8 @@ class Curves:
         stride = -(-len(found) // _MOST_POINTS)
         points = []
         with exact():
-            balances = list(accumulate((day.net_pnl for day in found), initial=balance))
+            changes = (day.result + day.flows + day.converted for day in found)
+            balances = list(accumulate(changes, initial=balance))
         for end in range(days, len(found) + 1):
             if (len(found) - end) % stride:
                 continue
@@ -120,12 +136,18 @@ class Curves:
                 points.append((found[end - 1].session, Decimal(repr(value))))
         return points
 
-    def _bookings(self, chosen: Selection, shown: Sequence[DailyPoint]) -> list[Booking]:
-        """Return the bookings of the sessions shown; those of a rolling window are whole trades."""
+    def _bookings(self, chosen: Selection, shown: Sequence[DailyPoint], *, of_account: bool) -> list[Booking]:
+        """Return the bookings of the sessions shown; those of a rolling window are whole trades.
+
+        Those of an account have its money beside trading.
+        """
         window, currency = chosen.window, chosen.currency or self._settings.currency
         first, last = shown[0].session, shown[-1].session
         if window.last_trades is None:
-            return self._summaries.rows(Window.between(first, last), chosen.scope, currency).bookings
+            found = self._summaries.rows(Window.between(first, last), chosen.scope, currency)
+            if not (of_account and found.cash):
+                return found.bookings
+            return sorted((*found.bookings, *found.cash), key=lambda one: one.order)
         rows = self._summaries.rows(window, chosen.scope, currency).bookings
         return [one for one in rows if first <= self._calendar.trading_day_of(one.time) <= last]
 
@@ -139,6 +161,13 @@ class Curves:
         first, last = shown[0].session, shown[-1].session
         days = (first + DAY * number for number in range((last - first).days + 1))
         return tuple(day for day in days if day in traded or self._calendar.is_weekday(day))
+
+
+def _flows(sessions: Sequence[tuple[date, Tally]]) -> dict[date, Decimal]:
+    """Return what came and went by session, where anything did."""
+    with exact():
+        found = {day: tally.balance_change - tally.result for day, tally in sessions if tally.account}
+    return {day: flow for day, flow in found.items() if flow}
 
 
 def _fits_by_fill(shown: Sequence[DailyPoint], fills: int) -> bool:

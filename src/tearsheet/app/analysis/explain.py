@@ -14,6 +14,7 @@ from tearsheet.performance.summary import PerformanceSummary, Scope, SessionRate
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SupersededClaimRow, SupersedingClaimRow
 from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.event import ACCOUNT_PARTS, AccountPart
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, from_micros, to_micros
 
@@ -29,7 +30,24 @@ _ON_BOOKINGS: dict[str, _Contribution] = {
     "worst_day": lambda b: b.net,
     "winning_days": lambda b: b.net,
 }
-_BOOKING_SUMS = {"net_pnl", "fees", "carry", "quantity_traded"}
+
+
+def _part_of(name: AccountPart) -> _Contribution:
+    def amount(booking: Booking) -> Decimal:
+        part = booking.account_part
+        return part[1] if part is not None and part[0] == name else ZERO
+
+    return amount
+
+
+#: Metrics of the account: each booking adds what it made, what it was, or what it did to the balance.
+_OF_ACCOUNT: dict[str, _Contribution] = {
+    "result": lambda b: b.result,
+    **{part: _part_of(part) for part in ACCOUNT_PARTS},
+    "balance": lambda b: b.net + (b.cash if b.account_part is not None else ZERO),
+}
+_ON_BOOKINGS |= _OF_ACCOUNT
+_BOOKING_SUMS = {"net_pnl", "fees", "carry", "quantity_traded", "result", *ACCOUNT_PARTS}
 _POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
     # metric: outcomes included, and whether positions are counted rather than their P&L summed
     "total_trades": (("win", "loss", "breakeven"), True),
@@ -83,7 +101,10 @@ def _explain(
     if row is None:
         raise NotFoundError(f"no metric {metric!r}", f"known metrics: {', '.join(METRICS)}")
     on_bookings = metric in _ON_BOOKINGS
-    bookings = terms.bookings(rows.bookings, _ON_BOOKINGS[metric]) if on_bookings else ()
+    booked = sorted((*rows.bookings, *rows.cash), key=_order) if metric in _OF_ACCOUNT else rows.bookings
+    bookings = terms.bookings(booked, _ON_BOOKINGS[metric]) if on_bookings else ()
+    if metric in _OF_ACCOUNT:
+        bookings = tuple(one for one in bookings if one.adds or (one.position_id and metric == "result"))
     positions = () if on_bookings else terms.positions(rows.closed, metric)
     with exact():
         total = sum([b.adds for b in bookings] + [p.adds for p in positions], ZERO)
@@ -101,6 +122,10 @@ def _explain(
         positions=positions,
         superseded=_replaced_fills(ledger, summary),
     )
+
+
+def _order(booking: Booking) -> tuple[object, ...]:
+    return booking.order
 
 
 def _replaced_fills(ledger: Ledger, summary: PerformanceSummary) -> tuple[ReplacedFill, ...]:

@@ -19,6 +19,7 @@ from tearsheet.store.tables.prices import Mark, Marks
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.trade_list import TradeList, TradeScope
 from tearsheet.trade.amount import ZERO, exact, ratio
+from tearsheet.trade.event import CARRY, CASH, Event, EventKind, account_part
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, to_micros
@@ -83,6 +84,48 @@ class ListedFill(Fill, frozen=True, gc=False, kw_only=True):
     fee_stated: bool
 
 
+class CashEvent(Struct, frozen=True, kw_only=True):
+    """Money of an account: `amount` as it moved the balance, and what it `counts_as`, null for a credit.
+
+    `held_at` is the instant that decided which position bears it, where that is not its time. `import_id` is the
+    import that can be undone.
+    """
+
+    id: str | None
+    time: datetime
+    account: str
+    kind: EventKind
+    currency: str
+    amount: Decimal
+    counts_as: str | None
+    symbol: str | None
+    leg: str | None
+    held_at: datetime | None
+    note: str | None
+    import_id: int
+
+
+def _cash_event(event: Event, import_id: int) -> CashEvent:
+    amount = event.amount or ZERO
+    part = account_part(event.kind, amount)
+    of_trades = "carry" if event.kind in CARRY else "fees" if event.kind.endswith("_fee") else "gross"
+    counts_as = part[0] if part else None if event.kind in CASH else of_trades
+    return CashEvent(
+        id=event.fill_id,
+        time=event.time,
+        account=event.account,
+        kind=event.kind,
+        currency=event.currency,
+        amount=amount,
+        counts_as=counts_as,
+        symbol=event.symbol or None,
+        leg=event.position_side,
+        held_at=event.terms.held_at,
+        note=event.terms.note,
+        import_id=import_id,
+    )
+
+
 class Lists:
     """Cursor-based pages of a ledger; each page starts after the last row of the previous page."""
 
@@ -105,6 +148,12 @@ class Lists:
             for fill in page.items
         ]
         return Page(listed, page.next)
+
+    def cash(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[CashEvent]:
+        """Return money of accounts in a window, newest first: of trading and beside it. Raises UsageError."""
+        with self._ledger.snapshot() as queries:
+            page = pages.events_with_money(queries, self._row_range(window, scope, after), number)
+        return Page([_cash_event(event, source) for event, source in page.items], page.next)
 
     def closed_trades(
         self, window: Window, scope: Scope, number: int, after: PageCursor | None, tag: str | None = None

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, json
 
+from tearsheet.app.analysis.balances import Balances
 from tearsheet.app.analysis.unrealized import Unrealized, unrealized_total
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.kept_accounts import kept_accounts
@@ -30,7 +31,7 @@ from tearsheet.sources.text.contracts import expiry_of
 from tearsheet.store.tables.columns import BookingRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import is_in_scope
-from tearsheet.store.tables.query_rows import GapRow
+from tearsheet.store.tables.query_rows import GapRow, PassedOverRow
 from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
@@ -38,6 +39,8 @@ from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar, Window, to_micros
 
 _log = logging.getLogger("tearsheet")
+#: What layouts call rows that move money between currencies, which they pass over.
+CONVERSIONS = "currency_conversions"
 
 
 class SummaryOptions(Struct, frozen=True):
@@ -48,6 +51,11 @@ class SummaryOptions(Struct, frozen=True):
     default_currency: str
     starting_balance: Decimal | None
     trade_log_mode: str
+
+    @property
+    def currency(self) -> str:
+        """Return the currency of amounts that state none."""
+        return self.default_currency
 
 
 def options_from(settings: Settings) -> SummaryOptions:
@@ -77,6 +85,7 @@ class SummaryBuilder:
         self._ledger = ledger
         self._options = terms
         self._now = now
+        self._own_balances = Balances(ledger, terms)
         self.sessions_loaded = 0
         self.sessions_computed = 0
 
@@ -88,10 +97,10 @@ class SummaryBuilder:
         window = self.from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
         tally, days = self._tally(window, scope, chosen)
-        metric_input = MetricInput(
-            tally, self._with_idle_days(window, days), self.balance(window, scope, chosen)
-        )
-        metrics = compute_all(metric_input)
+        opening = self.balance(window, scope, chosen)
+        measured = days if opening is None else self._with_idle_days(window, days)
+        is_account = window.last_trades is None and not scope.needs_row_filter
+        metrics = compute_all(MetricInput(tally, tuple(measured), opening, is_account))
         missing = self._missing_days(window)
         rejected = self._count_rejected(window, scope)
         reasons = [
@@ -215,7 +224,7 @@ class SummaryBuilder:
             sessions = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
             self.sessions_loaded += len(sessions)
             return merge(tally for _, tally in sessions), [
-                Day(session, tally.curve.net, tally.closed) for session, tally in sessions
+                Day.from_tally(session, tally) for session, tally in sessions
             ]
         rows = self.rows(window, scope, currency)
         days = self._days(rows)
@@ -231,36 +240,45 @@ class SummaryBuilder:
                 nets[session(booking.time)] += booking.net
         for position in rows.closed:
             trades[session(position.closed_at or position.last_at)] += 1
-        return [Day(day, nets[day], trades[day]) for day in sorted(nets.keys() | trades.keys())]
+        return [Day(day, nets[day], trades[day], nets[day]) for day in sorted(nets.keys() | trades.keys())]
 
     def _with_idle_days(self, window: Window, days: list[Day]) -> tuple[Day, ...]:
-        """Return the days; with a starting balance, add the idle exchange days in between, which ratios need."""
-        if self._options.starting_balance is None or not days:
-            return tuple(days)
+        """Return the days with the idle exchange days in between, which ratios of a balance need."""
+        if not days:
+            return ()
         traded = {day.session: day for day in days}
         last = min(window.last_day, self._options.calendar.trading_day_of(self._now))
         span = _dates(days[0].session, max(last, days[-1].session))
         calendar = self._options.calendar
         return tuple(
-            traded.get(day) or Day(day, ZERO) for day in span if day in traded or calendar.is_weekday(day)
+            traded.get(day) or Day.idle(day) for day in span if day in traded or calendar.is_weekday(day)
         )
 
     def return_days(self, window: Window, scope: Scope, currency: str) -> tuple[Day, ...]:
-        """Return the days that daily ratios are computed of: with a starting balance, idle exchange days too."""
+        """Return the days that daily ratios are computed of: of the sessions and the idle exchange days between."""
         window = self.from_first_session(window, scope)
         return self._with_idle_days(window, self._tally(window, scope, currency)[1])
 
     def balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
-        """Return the starting balance plus the net P&L before the window; None for rolling and filtered windows."""
-        balance = self._options.starting_balance
-        if balance is None or window.last_trades is not None or scope.needs_row_filter:
+        """Return the balance before the window; None without one, and for rolling and filtered windows.
+
+        While no account states its own, the number of the ledger holds for any currency that is asked for.
+        """
+        if window.last_trades is not None or scope.needs_row_filter:
             return None
-        first = self._ledger.tallies.first_session(scope.account)
-        if first is None or first >= window.start:
-            return balance
-        before = self._ledger.tallies.between(scope.account, first, window.start, currency)
+        start = self._own_balances.starting(scope.account, currency)
+        if start is None and not self._own_balances.kept.states_balances:
+            start = self._options.starting_balance
+        if start is None:
+            return None
         with exact():
-            return balance + sum((tally.curve.net for _, tally in before), ZERO)
+            return start + self._own_balances.change_before(scope.account, currency, window.start)
+
+    def own_balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
+        """Return the balance before the window where one is stated of its account, or of all."""
+        if window.last_trades is not None or scope.needs_row_filter:
+            return None
+        return self._own_balances.at_start(scope.account, currency, window.start)
 
     def _missing_days(self, window: Window) -> list[date]:
         """Return past weekdays of the window, since the first log file, that have no log file."""
@@ -337,19 +355,26 @@ class SummaryBuilder:
                 f"{fills:,} fill{'s' if fills != 1 else ''}; state a fee schedule, see docs/data-formats.md"
             )
             yield SummaryNote("no_fees_stated", f"gross: no fees stated for {detail}")
-        if not scope.needs_row_filter and (cash := self._cash((*span, scope.account))):
-            yield SummaryNote("cash_not_booked", f"kept beside the results of trading: {cash}")
+        if not scope.needs_row_filter:
+            lacking = [*self._credits((*span, scope.account)), *self._passed_over()]
+            if lacking:
+                yield SummaryNote("cash_not_booked", f"in no balance: {'; '.join(lacking)}")
 
-    def _cash(self, span: tuple[int, int, str | None]) -> str:
-        """Return the cash that no instrument caused, by kind and currency, as a text."""
-        amounts: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
+    def _credits(self, span: tuple[int, int, str | None]) -> Iterator[str]:
+        """Yield the credits that may not be withdrawn, by currency: they count as nothing."""
+        amounts: dict[str, list[Decimal]] = defaultdict(list)
         for row in self._ledger.queries.rows(BookingRow, "cash_between", span):
-            amounts[row.event or "", row.currency].append(Decimal(row.cash or 0))
+            if row.event == "credit":
+                amounts[row.currency].append(Decimal(row.cash or 0))
         with exact():
-            return ", ".join(
-                f"{kind.replace('_', ' ')} {to_plain_string(sum(own, ZERO))} {currency} ({len(own):,})"
-                for (kind, currency), own in sorted(amounts.items())
-            )
+            for currency, own in sorted(amounts.items()):
+                yield f"credit {to_plain_string(sum(own, ZERO))} {currency} ({len(own):,})"
+
+    def _passed_over(self) -> Iterator[str]:
+        """Yield what imports passed over of money that moved between currencies."""
+        for row in self._ledger.queries.rows(PassedOverRow, "passed_over", (f'%"{CONVERSIONS}"%',)):
+            count = json.decode(row.skipped, type=dict[str, int]).get(CONVERSIONS, 0)
+            yield f"{count:,} currency conversions of {row.name.rpartition('/')[2]}"
 
     def _unrealized(
         self, window: Window, currency: str, held: list[Position], open_log_trades: int

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from tearsheet.app.analysis.balances import Balances
+from tearsheet.app.analysis.balances import balances_of
 from tearsheet.app.analysis.lists import Lists, PositionView, position_view
 from tearsheet.app.analysis.notes import tags_by_position
 from tearsheet.app.analysis.summaries import summary_builder
@@ -285,13 +285,13 @@ class TableRows:
         if self._scope.needs_row_filter:
             sessions = summary_builder(self._context).sessions(window, self._scope, currency)
             return balance_days(sessions, None)
-        balances = Balances(self._ledger, self._settings)
+        balances = balances_of(self._context)
         return balances.days(self._scope.account, currency, window.start, window.end)
 
     def _no_balance(self, currency: str) -> str:
         if self._scope.needs_row_filter:
             return "filter by account only: symbols and strategies have no balance"
-        missing = Balances(self._ledger, self._settings).missing(self._scope.account, currency)
+        missing = balances_of(self._context).missing(self._scope.account, currency)
         return f"{missing or ''}, or TEARSHEET_STARTING_BALANCE for the whole ledger".removeprefix(
             "no_balance: "
         )

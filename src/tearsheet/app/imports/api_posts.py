@@ -1,7 +1,7 @@
 """Atomic, idempotent writes of fills and marks from API requests."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.import_file import ImportJob, import_file, repeated_report
+from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
 from tearsheet.errors import NotFoundError
 from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.api_body import MarkInput, parse_fills, parse_marks, parse_objects
+from tearsheet.sources.cash_body import parse_cash
 from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.prices import Mark, Marks
@@ -50,6 +52,29 @@ class ApiWrites:
             refused += _future_fills(made, request.name, self._context.now)
             lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
             report = WriteReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
+            self._context.publish_pending_alerts()
+            _add_counts(event, report)
+        return report
+
+    def cash(self, request: WriteRequest) -> WriteReport:
+        """Save the money of a request in one transaction, as `fills` does; without a currency it is the account's."""
+        with timed_event(_log, "tearsheet.cash") as event:
+            rules = booking_rules_from(self._context.settings, self._ledger)
+            objects = parse_objects(request.body, "cash")
+            kept = kept_accounts(self._ledger)
+
+            def currency_of(account: str) -> str:
+                return kept.terms(account).currency or self._context.settings.currency
+
+            made = parse_cash(objects, request.name, rules.instruments, currency_of)
+            refused = [row for _, row in made if isinstance(row, Rejection)]
+            refused += _future_fills([row for _, row in made], request.name, self._context.now)
+            lines = [(line, row) for line, row in made if isinstance(row, Fill)]
+            report = (
+                WriteReport(rejections=refused)
+                if refused
+                else self._save_fills(request, rules, lines, "cash")
+            )
             self._context.publish_pending_alerts()
             _add_counts(event, report)
         return report
@@ -103,9 +128,13 @@ class ApiWrites:
         return import_file(self._context, job, receipt)
 
     def _save_fills(
-        self, request: WriteRequest, rules: BookingRules, lines: Sequence[tuple[int, Fill]]
+        self,
+        request: WriteRequest,
+        rules: BookingRules,
+        lines: Sequence[tuple[int, Fill]],
+        what: str = "fills",
     ) -> WriteReport:
-        receipt = _idempotency_key(request, "fills")
+        receipt = _idempotency_key(request, what)
         with transaction_of(self._ledger, rules, _lock_keys(lines, receipt)) as queries:
             receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
@@ -193,3 +222,10 @@ def _cached_report(answer: str) -> WriteReport:
 def _add_counts(event: TimedEvent, report: WriteReport) -> None:
     event.level = logging.WARNING if report.rejections else logging.INFO
     event.add(new=report.new, known=report.known, rejected=len(report.rejections), revision=report.revision)
+
+
+def state_cash(context: LedgerContext, fields: Mapping[str, str | None]) -> WriteReport:
+    """Save money that a person states, by the fields of a posted one. Raises StoreError."""
+    stated = {name: value for name, value in fields.items() if value is not None}
+    body = json.encode(stated)
+    return ApiWrites(context).cash(WriteRequest(body, f"cash {stated['account']} {stated['kind']}", None))

@@ -6,11 +6,14 @@ from pathlib import Path
 import tzdata
 
 from tearsheet.sources.api_body import FILL_FIELDS, MARK_FIELDS, RATE_FIELDS, object_schema
+from tearsheet.sources.cash_body import CASH_FIELDS
 from tearsheet.sources.guides.catalogue import Guide, all_guides
 from tearsheet.sources.layouts.catalogue import layouts
 
 #: The JSON Schema of a posted fill.
 FILL_SCHEMA = object_schema(FILL_FIELDS)
+#: JSON Schema of money of an account, as it is posted.
+CASH_SCHEMA = object_schema(CASH_FIELDS)
 #: The JSON Schema of a posted mark.
 MARK_SCHEMA = object_schema(MARK_FIELDS)
 #: The JSON Schema of a posted exchange rate.

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Literal, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.sources.files.csv_rows import extra_columns_problem
 from tearsheet.sources.layouts.layout import FIELDS, Layout
@@ -129,6 +130,16 @@ class RawEvent(Struct, gc=False):
     position_side: str = ""
     held_on: str = ""
     multiplier: Decimal | None = None
+    #: amount and currency that a conversion came to
+    received: tuple[Decimal, str] | None = None
+
+    def second_leg(self) -> "RawEvent | None":
+        """Return what a conversion brought into the other currency, as an event of its own."""
+        if self.received is None:
+            return None
+        amount, currency = self.received
+        identity = f"{self.event_id}:{currency}" if self.event_id else ""
+        return replace(self, amount=amount, currency=currency, event_id=identity, received=None)
 
 
 class InvalidRow(Struct, frozen=True):

@@ -310,13 +310,28 @@ def raw_event(
         amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
         quantity=(number("quantity", shares)[0] or ZERO) if kind in CHANGES else ZERO,
         commission=_event_fee(kind, amount, values, fees, layout, number),
-        terms=_terms(kind, values, number) if kind in CHANGES else _rate_terms(values, number),
+        terms=_terms(kind, values, number) if kind in CHANGES else _beside(values, number),
         account=values.get("account", ""),
         currency=unit,
         event_id=values.get("event_id") or values.get("fill_id", ""),
         position_side=values.get("position_side", ""),
         held_on=values.get("ex_date", ""),
+        received=_received(kind, values, number),
     )
+
+
+def _received(kind: EventKind, values: Mapping[str, str], number: _Number) -> tuple[Decimal, str] | None:
+    """Return the amount and currency that a conversion came to. Raises RowError if only one of them is stated."""
+    text, currency = values.get("to_amount", ""), values.get("to_currency", "").strip()
+    if kind != "conversion" or not (text or currency):
+        return None
+    amount = number("to_amount", text)[0]
+    if amount is None or not currency:
+        missing = "to_amount" if amount is None else "to_currency"
+        raise RowError(
+            "missing_field", f"the conversion has no {missing}", "state what it came to, and in what"
+        )
+    return amount, currency
 
 
 def event_time(kind: EventKind, text: str) -> str:
@@ -375,9 +390,10 @@ def _terms(kind: EventKind, values: Mapping[str, str], number: _Number) -> Event
     )
 
 
-def _rate_terms(values: Mapping[str, str], number: _Number) -> EventTerms:
-    rate = _base_rate(values, number)
-    return NO_TERMS if rate is None else EventTerms(base_rate=rate)
+def _beside(values: Mapping[str, str], number: _Number) -> EventTerms:
+    """Return what a row says beside its money. Raises RowError."""
+    rate, note = _base_rate(values, number), values.get("note") or None
+    return NO_TERMS if rate is None and note is None else EventTerms(base_rate=rate, note=note)
 
 
 def _base_rate(values: Mapping[str, str], number: _Number) -> Decimal | None:

@@ -105,6 +105,8 @@ class TableReader:
             elif isinstance(row, RawEvent):
                 if (event := parser.parse_event(row, table.line, cells)) is not None:
                     yield event if isinstance(event, Fill) else describe_span(event, table.last_line)
+                if isinstance(event, Fill) and (second := row.second_leg()) is not None:
+                    yield from filter(None, [parser.parse_event(second, table.line, cells)])
             elif isinstance(row, ShareMove):
                 row.line, row.cells = table.line, cells
                 moves.append(row)

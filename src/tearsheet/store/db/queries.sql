@@ -131,6 +131,9 @@ AND (account = ?4 OR ?4 IS NULL) AND (symbol = ?5 OR ?5 IS NULL)
 -- name: cash_between
 SELECT * FROM booking WHERE cash IS NOT NULL AND time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3)
 ORDER BY time_us, account, rank, fill_key
+-- name: passed_over
+SELECT s.name, b.skipped FROM batch b JOIN source s ON s.id = b.source_id
+WHERE b.skipped <> '{}' AND b.skipped LIKE ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = b.source_id) ORDER BY b.source_id LIMIT 100
 -- name: any_log_stream
 SELECT account FROM log_stream LIMIT 1
 -- name: any_booking
@@ -371,6 +374,10 @@ SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ?
 SELECT * FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) AND event IS NULL ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_fills_account
 SELECT * FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) AND event IS NULL ORDER BY time_us DESC, id DESC LIMIT ?
+-- name: page_of_cash_all
+SELECT * FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) AND amount IS NOT NULL ORDER BY time_us DESC, id DESC LIMIT ?
+-- name: page_of_cash_account
+SELECT * FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) AND amount IS NOT NULL ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_rejections
 SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_open_alerts

@@ -10,7 +10,8 @@ from tearsheet.store.list_values import Item, Page, PageCursor
 from tearsheet.store.tables.columns import FillRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import RejectionListRow
-from tearsheet.store.tables.rows import fill_from_row, rejection_from_row
+from tearsheet.store.tables.rows import LINE_BITS, fill_from_row, rejection_from_row
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
@@ -42,7 +43,21 @@ def fills(queries: Queries, span: RowRange, number: int) -> Page[Fill]:
             and scope.mode in (None, fill.mode)
         )
 
-    return make_page(_fills_after(queries, span), belongs, number)
+    return make_page(_rows_after(queries, span, "fills"), belongs, number)
+
+
+def events_with_money(queries: Queries, span: RowRange, number: int) -> Page[tuple[Event, int]]:
+    """Return a page of the events of a scope that state money, each with the number of its import."""
+
+    def belongs(item: tuple[Event, int]) -> bool:
+        return span.scope.symbol in (None, item[0].symbol)
+
+    found = (
+        ((fill, int(place.id) >> LINE_BITS), place)
+        for fill, place in _rows_after(queries, span, "cash")
+        if isinstance(fill, Event)
+    )
+    return make_page(found, belongs, number)
 
 
 def rejections(queries: Queries, after: PageCursor | None, number: int) -> Page[Rejection]:
@@ -53,15 +68,15 @@ def rejections(queries: Queries, after: PageCursor | None, number: int) -> Page[
     return Page(list(map(rejection_from_row, found[:number])), following)
 
 
-def _fills_after(queries: Queries, span: RowRange) -> Iterator[tuple[Fill, PageCursor]]:
-    """Stream fills with their cursors."""
+def _rows_after(queries: Queries, span: RowRange, what: str) -> Iterator[tuple[Fill, PageCursor]]:
+    """Stream fills, or events with money, with their cursors."""
     account = span.scope.account
     since_us = to_micros(span.since)
     place = span.after or PageCursor(to_micros(span.until) - 1, _LAST_ID)
     which, scope = ("all", ()) if account is None else ("account", (account,))
     while True:
         bounds = (since_us, place.time_us, place.time_us, place.id, CHUNK_ROWS)
-        found = queries.rows(FillRow, f"page_of_fills_{which}", (*scope, *bounds))
+        found = queries.rows(FillRow, f"page_of_{what}_{which}", (*scope, *bounds))
         for row in found:
             place = PageCursor(row.time_us, row.id)
             yield fill_from_row(row), place

@@ -27,6 +27,13 @@ class InstantRow(Row, frozen=True, gc=False):
     time_us: int
 
 
+class PassedOverRow(Row, frozen=True, gc=False):
+    """Name of an imported file, and how many of its rows changed nothing, by rule (JSON)."""
+
+    name: str
+    skipped: str
+
+
 class ClosedCountRow(Row, frozen=True, gc=False):
     """Number of closed positions of an account and symbol."""
 

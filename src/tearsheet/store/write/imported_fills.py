@@ -157,7 +157,7 @@ class FillImporter:
         self._write(pending)
         if is_posted:  # their ranks may differ, and other fills of their instant may follow
             for fill in pending.opened:
-                self._streams.mark_dirty(fill.account, fill.symbol, to_micros(fill.time))
+                self._streams.mark_posted(fill)
         else:
             self._streams.add_new(pending.opened)
         return pending.conflicts

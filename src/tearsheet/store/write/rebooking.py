@@ -121,6 +121,10 @@ class StreamRebuilder:
         self._disable_append()
         self._is_whole, self._is_by_book = True, by_book
 
+    def mark_posted(self, fill: Fill) -> None:
+        """Record a new fill or event, which others of its instant may follow."""
+        self.mark_dirty(fill.account, fill.symbol, self._events.first_change(fill))
+
     def mark_linked(self, row: FillRow) -> None:
         """Record that a row goes; if it linked streams, each is booked from its beginning."""
         event = fill_from_row(row)

@@ -32,6 +32,13 @@ _PERIOD_METRICS = (
     "gross_profit",
     "gross_loss",
     "fees",
+    "carry",
+    "income",
+    "costs",
+    "tax",
+    "result",
+    "flows",
+    "balance",
 )
 _SECOND = timedelta(seconds=1)
 _REVISION = re.compile(rb'"revision":\d+')

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Response
 
-from tearsheet.app.analysis.lists import ListedFill, Lists, PositionView
+from tearsheet.app.analysis.lists import CashEvent, ListedFill, Lists, PositionView
 from tearsheet.app.imports.api_posts import ApiWrites
-from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA
+from tearsheet.app.imports.formats import CASH_SCHEMA, FILL_SCHEMA, MARK_SCHEMA
 from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Page, PageCursor
@@ -34,6 +34,14 @@ _EXAMPLE_FILL = {
     "price": 6712.25,
     "commission": "4.18",
     "fill_id": "8812-1",
+}
+_EXAMPLE_CASH = {
+    "account": "Sim101",
+    "time": "2026-11-20T14:30:00Z",
+    "kind": "deposit",
+    "amount": "5000.00",
+    "currency": "USD",
+    "id": "wire-17",
 }
 _EXAMPLE_MARK = {"symbol": "ES 12-26", "price": 6720.5, "time": "2026-11-20T15:00:00Z"}
 
@@ -84,6 +92,19 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
     api.add(
         Operation(
             method="GET",
+            path="/api/cash",
+            tag="Trading",
+            title="Money of accounts, the newest first",
+            description="Deposits, payouts, interest, fees and taxes; funding, dividends and fees of trades too.",
+            parameters=(*period, *parameters.SCOPE, *parameters.PAGE),
+            response_type=PageAnswer[CashEvent],
+            statuses=(304, 422),
+        ),
+        _cash_view(app_context),
+    )
+    api.add(
+        Operation(
+            method="GET",
             path="/api/accounts",
             tag="Trading",
             title="Every account that traded, or that a rejected row names",
@@ -111,6 +132,7 @@ def add_write_endpoints(api: Api, app_context: AppContext) -> None:
     """Add the posts of fills and marks, and the list and removal of marks."""
     for name, schema, example, title, write in (
         ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none", _save_fills),
+        ("cash", CASH_SCHEMA, _EXAMPLE_CASH, "Keep money of accounts, all or none", _save_cash),
         ("marks", MARK_SCHEMA, _EXAMPLE_MARK, "Keep last known prices, all or none", _save_marks),
     ):
         api.add(
@@ -132,6 +154,10 @@ def add_write_endpoints(api: Api, app_context: AppContext) -> None:
 
 def _save_fills(tracker: PerformanceTracker, request: WriteRequest) -> WriteReport:
     return ApiWrites(tracker).fills(request)
+
+
+def _save_cash(tracker: PerformanceTracker, request: WriteRequest) -> WriteReport:
+    return ApiWrites(tracker).cash(request)
 
 
 def _save_marks(tracker: PerformanceTracker, request: WriteRequest) -> WriteReport:
@@ -221,6 +247,26 @@ def _fills_view(app_context: AppContext) -> Callable[..., Response]:
                 return unchanged
             chosen = query.tracker.window(window, start=start, end=end)
             page = Lists(query.tracker).fills(chosen, Scope(**scope), limit, after)
+        return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
+
+    return view
+
+
+def _cash_view(app_context: AppContext) -> Callable[..., Response]:
+    def view(
+        window: WindowKind,
+        start: date | None,
+        end: date | None,
+        limit: int,
+        cursor: PageCursor | None,
+        **scope: Any,
+    ) -> Response:
+        after = cursor_from(cursor, int)
+        with app_context.query() as query:
+            if (unchanged := app_context.not_modified(query)) is not None:
+                return unchanged
+            chosen = query.tracker.window(window, start=start, end=end)
+            page = Lists(query.tracker).cash(chosen, Scope(**scope), limit, after)
         return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
 
     return view

@@ -5,6 +5,7 @@ from flask import Blueprint
 from tearsheet.web.pages.alerts import add_alert_pages
 from tearsheet.web.pages.calendar import add_calendar
 from tearsheet.web.pages.frame import Pages
+from tearsheet.web.pages.importing.cash import add_cash_page
 from tearsheet.web.pages.importing.guides import add_guides
 from tearsheet.web.pages.importing.imports import add_import_pages
 from tearsheet.web.pages.importing.openings import add_opening_pages
@@ -39,6 +40,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_alert_pages,
         add_risk_pages,
         add_status,
+        add_cash_page,
         add_settings,
         add_import_pages,
         add_upload_pages,

@@ -117,12 +117,12 @@ def _found(picture: Picture | None) -> Markup:
 def _curve(asked: PictureQuery) -> Picture | None:
     values, tracker, selection = asked.values, asked.tracker, asked.selection
     start, end = values["zoom_start"], values["zoom_end"]
-    curve = _zoomed(Curves(tracker), selection, start, end)
+    is_fills = values["look"] == "fills"
+    curve = _zoomed(Curves(tracker), selection, start, end, as_results=is_fills)
     found = _in_unit(asked, curve) if curve.points else None
     if found is None:
         return None
     curve, words = found
-    is_fills = values["look"] == "fills"
     look = CurveLook(
         *asked.size,
         is_split=is_fills,
@@ -139,7 +139,7 @@ def _in_unit(asked: PictureQuery, curve: DrawnCurve) -> tuple[DrawnCurve, ChartW
     tracker, selection, unit = asked.tracker, asked.selection, asked.values["unit"]
     zone = tracker.settings.calendar.timezone
     if unit == "percent":
-        shares = curve_in_percent(curve, Charts(tracker).daily_curve(selection))
+        shares = curve_in_percent(curve, Curves(tracker).history(selection))
         return None if shares is None else (shares, percent_words(asked.locale, zone))
     if unit == "r":
         trades = Charts(tracker).closed_trades(selection)
@@ -149,22 +149,27 @@ def _in_unit(asked: PictureQuery, curve: DrawnCurve) -> tuple[DrawnCurve, ChartW
 
 
 def _zoomed(
-    curves: Curves, selection: Selection, start: date | datetime | None, end: date | datetime | None
+    curves: Curves,
+    selection: Selection,
+    start: date | datetime | None,
+    end: date | datetime | None,
+    *,
+    as_results: bool,
 ) -> DrawnCurve:
     """Return the curve between two days, or between two instants."""
     if start is None or end is None:
-        return curves.drawn(selection)
+        return curves.drawn(selection, as_results=as_results)
     if isinstance(start, datetime) and isinstance(end, datetime):
-        return curves.between(selection, start, end)
+        return curves.between(selection, start, end, as_results=as_results)
     if isinstance(start, datetime) or isinstance(end, datetime):
         raise HttpError(422, "zoom_start and zoom_end are of two kinds", "give two days or two instants")
-    return curves.drawn(selection, Window.between(start, end))
+    return curves.drawn(selection, Window.between(start, end), as_results=as_results)
 
 
 def _history(tracker: PerformanceTracker, selection: Selection) -> Sequence[DailyPoint]:
     """Return all days of a scope, if they are more than one."""
     everything = Window("all", EARLIEST.date(), LATEST.date())
-    days = Charts(tracker).daily_curve(Selection(everything, selection.scope, selection.currency))
+    days = Curves(tracker).history(Selection(everything, selection.scope, selection.currency))
     return days if len(days) > 1 else ()
 
 

@@ -60,6 +60,17 @@ METRIC_GROUPS: Mapping[str, tuple[str, ...]] = {
         "average_r",
         "average_risk_reward",
     ),
+    "Account": (
+        "balance",
+        "result",
+        "income",
+        "costs",
+        "tax",
+        "flows",
+        "converted",
+        "total_return",
+        "return_drawdown",
+    ),
     "Costs and time": (
         "fees",
         "carry",
@@ -74,11 +85,15 @@ _BESIDE = {"best_day_date", "worst_day_date", "streak_type"}
 #: What the sample of a metric counts, where it is not trades.
 _SAMPLES = {
     **dict.fromkeys(("net_pnl", "fees", "carry", "max_drawdown", "quantity_traded"), "fills"),
+    **dict.fromkeys(("result", "income", "costs", "tax", "flows", "converted", "balance"), "days"),
     **dict.fromkeys(
         ("sessions_traded", "trades_per_day", "average_daily_pnl", "winning_days", "best_day", "worst_day"),
         "days",
     ),
-    **dict.fromkeys(("sharpe", "sortino", "calmar", "max_drawdown_percent"), "daily returns"),
+    **dict.fromkeys(
+        ("sharpe", "sortino", "calmar", "max_drawdown_percent", "total_return", "return_drawdown"),
+        "daily returns",
+    ),
     **dict.fromkeys(("average_win", "largest_win", "average_win_time"), "wins"),
     **dict.fromkeys(("average_loss", "largest_loss", "average_loss_time", "profit_factor"), "losses"),
     **dict.fromkeys(("average_r", "sqn"), "trades with a stop"),
@@ -121,10 +136,12 @@ def metric_groups(
     groups = {title: list(names) for title, names in METRIC_GROUPS.items()}
     groups["Trades"] += [name for name in METRICS if name not in grouped]
     intervals = dict(_intervals(summary, locale, all_trades))
-    return [
-        (title, [_metric_row(name, summary, locale, intervals) for name in names])
+    shown = set(summary.shown_metrics)
+    rows = {
+        title: [_metric_row(name, summary, locale, intervals) for name in names if name in shown]
         for title, names in groups.items()
-    ]
+    }
+    return [(title, own) for title, own in rows.items() if own]
 
 
 def _intervals(

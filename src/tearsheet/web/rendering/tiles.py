@@ -15,6 +15,8 @@ from tearsheet.web.rendering.labels import link
 #: Metrics whose sign is a gain or a loss; other amounts of money are sizes.
 SIGNED = {
     "net_pnl",
+    "result",
+    "flows",
     "closed_pnl",
     "expectancy",
     "average_win",

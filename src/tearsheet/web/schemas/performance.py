@@ -36,6 +36,9 @@ class TargetVariance(Struct, kw_only=True):
 class Numbers(Struct, kw_only=True):
     """Results of a window. Money is in `currency`, `win_rate` a fraction, null without trades.
 
+    `result` is net P&L + income - costs - tax, `balance` that at the end of the window. Both, and `flows`, are null for
+    a strategy, a symbol or a mode, `balance` also where no starting balance is stated.
+
     `state` is breach for a missed target or a breached limit, unknown if a limit cannot be judged, partial
     if something may be missing, else ok.
     """
@@ -50,6 +53,13 @@ class Numbers(Struct, kw_only=True):
     gross_profit: Decimal
     gross_loss: Decimal
     fees: Decimal
+    carry: Decimal
+    income: Decimal | None
+    costs: Decimal | None
+    tax: Decimal | None
+    result: Decimal | None
+    flows: Decimal | None
+    balance: Decimal | None
     open_positions: int
     unrealized_pnl: Decimal | None
     unrealized_reason: str | None
