@@ -237,3 +237,55 @@ def test_a_limits_file_that_is_gone_is_not_said_to_configure_none(
     path.unlink()
     assert main(["verdict"]) == 75
     assert "is gone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stated", [False, True])
+def test_one_account_in_two_spellings_is_unknown_unless_both_are_stated(place: Place, stated: bool) -> None:
+    """Kind: a name that is nearly right is another, well account.
+
+    Places: a heartbeat or limits in the wrong case; losses that are split between two spellings, each within its limit.
+    """
+    named = "".join(f"    {name}: {{daily_loss: 500}}\n" for name in ("sim101", "Sim101")[: 1 + stated])
+    place.write("config/dashboard-targets.yaml", f"limits:\n  accounts:\n{named}")
+    place.now = NOON + timedelta(minutes=9)
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    api.fills(fill(1, account="Sim101"), fill(2, "SELL", 95, account="Sim101"))
+    api.post("/api/risk/heartbeats", {"account": "sim101"}, 200)
+    for account in ("sim101", "Sim101"):
+        found = api.get(f"/api/risk/verdict?account={account}")["data"]
+        said = "similar_accounts" in [reason["code"] for reason in found["reasons"]]
+        assert (found["state"], said) == (("ok", False) if stated else ("unknown", True))
+    assert api.get("/api/risk/verdict")["data"]["state"] == ("ok" if stated else "unknown")
+
+
+def test_an_account_of_the_log_has_no_spaces_around_it(place: Place) -> None:
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    place.log("2026-11-20", logged("1", "-300"), logged("2", "-300", account_id="A "))
+    api = Api(place)
+    assert api.get("/api/accounts")["data"] == ["A", "A "]
+    assert state(api) == ([], "unknown")
+    assert "spaces around it" in api.get("/api/rejections")["data"][0]["reason"]
+
+
+def test_a_log_that_links_to_nothing_is_a_doubt(place: Place) -> None:
+    """Kind: what is listed and cannot be seen counts as not there. Place: the day's log on a volume that is not mounted."""
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    place.log("2026-11-19", logged("1", minutes=-24 * 60))
+    link = place.folder / "logs/2026-11-20.jsonl"
+    link.symlink_to(place.folder / "volume/2026-11-20.jsonl")
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    assert state(api) == (["unread_file"], "unknown")
+    (place.folder / "volume").mkdir()
+    (place.folder / "volume/2026-11-20.jsonl").write_text(json.dumps(logged("2", "-7")) + "\n")
+    assert state(api) == ([], "ok")
+
+
+@pytest.mark.parametrize("limits", [LIMITS, "{}\n"])
+def test_limits_that_judge_nobody_are_not_well(
+    place: Place, limits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kind: nothing to judge is taken for nothing wrong. Place: `check` in a folder without logs, by a scheduler."""
+    place.write("config/dashboard-targets.yaml", limits)
+    monkeypatch.chdir(place.folder)
+    assert main(["check"]) == (75 if limits == LIMITS else 0)
+    assert ("nothing_heard" in Api(place).ask("GET", "/readyz").text) == (limits == LIMITS)

@@ -68,7 +68,8 @@ class Judge:
         self._account = account
         self.verdicts = limit_verdicts(context, account, stale)
         self.limits = tuple(map(_status, self.verdicts))
-        self.problems = stale
+        self.problems = (*stale, *_nobody_heard(context, self.verdicts))
+        stale = self.problems
         self._keeps_alerts = False
         try:
             self.targets = load_targets(context, store=not tolerant)
@@ -165,6 +166,17 @@ def limit_verdicts(
     from tearsheet.app.limits.verdicts import account_verdicts
 
     return [one for one in account_verdicts(context).all(stale) if account in (None, one.account)]
+
+
+def _nobody_heard(context: LedgerContext, verdicts: list[Verdict]) -> list[PartialReason]:
+    """Return that limits are stated and judge nobody, as in a wrong folder or before the first source is read."""
+    if verdicts or not (context.ledger.get("limits") or context.settings.targets_file.exists()):
+        return []
+    from tearsheet.app.limits.verdicts import account_verdicts  # as above
+
+    if context.ledger.queries.accounts() or not account_verdicts(context).judges_nobody:
+        return []
+    return [PartialReason("nothing_heard", "limits are stated, and no account was ever heard of")]
 
 
 def _status(verdict: Verdict) -> LimitStatus:

@@ -43,6 +43,7 @@ PARTIAL_CODES = {
     "opening_from_reported": "what was held before is taken from the broker's own results, by the user's choice",
     "executions_missing": "executions account for a part of a closed trade only; the rest is booked at its own price",
     "unsettled_expiry": "options past their expiry are still open; no row says how they ended",
+    "nothing_heard": "limits are stated, and no account was ever heard of that they would be of",
     "stale_ledger": "files have changed but the ledger cannot be updated right now",
     "clock_back": "the clock stands before a time that has passed, so the present window may be another one",
     "bad_targets": "the targets file cannot be read, so targets are not evaluated",

@@ -43,6 +43,7 @@ UNKNOWN_CODES = {
     "no_limits": "no limits are configured for this account",
     "store_unavailable": "the ledger is unavailable",
     "nothing_heard": "no data has ever been received for this account",
+    "similar_accounts": "another account differs by case or spaces only",
     "stale_feed": "the account's data is older than `stale_after`",
     "behind": "new fills have not been evaluated yet",
     "rejected_lines": "rejected rows may belong to this account",

@@ -73,14 +73,16 @@ def _doubt(place: str, files: list[OtherFile], now: datetime) -> DoubtRow:
     if len(known) == len(spans):
         since = _midnight(min(first for first, _ in known)) - DAY
         until = _midnight(max(last for _, last in known)) + 2 * DAY
-    what = f"{place} is"
+    what, hint = f"{place} is", "a log is named YYYY-MM-DD.jsonl and lies in the log folder itself"
+    if files[0].day_of_log is not None and place == f"{files[0].day_of_log}.jsonl":
+        hint = "it is a link to a file that is not there"
     if place.endswith("/"):
         what = f"{files[0].name} is" if len(files) == 1 else f"{place} has {len(files):,} files that are"
     return DoubtRow(
         source=place,
         account=LOGGED,
         code=UNREAD,
-        detail=f"{what} not read: a log is named YYYY-MM-DD.jsonl and lies in the log folder itself",
+        detail=f"{what} not read: {hint}",
         since_us=to_micros(since),
         until_us=to_micros(until),
         found_us=to_micros(now),

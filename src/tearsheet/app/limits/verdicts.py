@@ -5,6 +5,7 @@ caused it, or rolled back with it. A breach caused by time alone is saved when a
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,7 +27,7 @@ from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, Scope
 from tearsheet.rules.breach import Breach, Release, make_release
 from tearsheet.rules.incident import incident_events, objective_events
-from tearsheet.rules.limit import AccountLimits, period_start
+from tearsheet.rules.limit import AccountLimits, Limits, period_start
 from tearsheet.rules.limit_book import LimitBook, first_session_needed
 from tearsheet.rules.objective import ObjectiveView, judge_objectives
 from tearsheet.rules.status import AccountStatus, account_status
@@ -63,6 +64,7 @@ class AccountVerdicts:
         self._touched: set[str] = set()
         self._published: dict[str, tuple[object, ...]] = {}
         self._told: dict[str, tuple[str, date]] = {}
+        self._names: tuple[object, dict[str, set[str]]] = (None, {})
 
     def for_account(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """Return the current verdict of an account; `stale` lists reasons why the ledger may be incomplete.
@@ -229,6 +231,12 @@ class AccountVerdicts:
             return BreachTable(queries).page(account, number, after)
 
     @property
+    def judges_nobody(self) -> bool:
+        """Whether limits are stated, and no account was ever heard of that they would be of."""
+        with self._ledger.snapshot():
+            return self._file.load().limits != Limits() and not self._limited_accounts()
+
+    @property
     def limits_error(self) -> str | None:
         """Return why the limits file cannot be read, None if it can."""
         return self._file.load().error
@@ -306,7 +314,24 @@ class AccountVerdicts:
         partial = [*stale, *feed.partial]
         if stated.error is not None:
             partial.append(PartialReason("bad_limits", stated.error))
+        if similar := self._similar_accounts(book.account, stated.limits):
+            detail = (
+                f"{book.account!r} and {', '.join(map(repr, similar))} may be one account with two spellings; "
+                "two accounts are both named under `limits: accounts:`"
+            )
+            partial.append(PartialReason("similar_accounts", detail))
         return verdict(book, replace(feed, partial=tuple(partial)), now)
+
+    def _similar_accounts(self, account: str, limits: Limits) -> list[str]:
+        """Return accounts that differ by case and spaces only, unless the limits name each: losses would be split."""
+        key = (self._ledger.state_id, tuple(limits.accounts))
+        if self._names[0] != key:
+            names: dict[str, set[str]] = defaultdict(set)
+            for name in (*self._ledger.queries.accounts(), *limits.accounts):
+                names[_folded(name)].add(name)
+            self._names = (key, names)
+        others = self._names[1].get(_folded(account), set()) - {account}
+        return [] if {account, *others} <= limits.accounts.keys() else sorted(others)
 
     def _feed_status(self, live: LiveLimits, now: datetime) -> FeedStatus:
         """Return the completeness and freshness of an account's data, cached by ledger state and day."""
@@ -370,6 +395,10 @@ class AccountVerdicts:
             for reason in found
             if reason.code != "rejected_lines" and (logged or reason.code not in _LOG_REASONS)
         ]
+
+
+def _folded(name: str) -> str:
+    return "".join(name.split()).casefold()
 
 
 def account_verdicts(context: LedgerContext) -> AccountVerdicts:

@@ -92,10 +92,13 @@ def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | OtherFile]
                     try:
                         yield name, entry.stat()
                     except FileNotFoundError:
-                        continue  # deleted since the folder was listed
+                        if (
+                            entry.is_symlink()
+                        ):  # to a place that is not there; else deleted since the folder was listed
+                            yield name, OtherFile(name, 0, 0)
                 elif not entry.is_dir():
                     with suppress(OSError):
-                        info = entry.stat()
+                        info = entry.stat(follow_symlinks=entry.is_file())
                         if may_be_log(folder, name, info):
                             yield name, OtherFile(name, info.st_size, info.st_mtime_ns)
                 elif not name.startswith("."):

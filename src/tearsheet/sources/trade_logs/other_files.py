@@ -72,7 +72,7 @@ class OtherFile(Struct, frozen=True):
 
 def may_be_log(folder: Path, name: str, info: os.stat_result) -> bool:
     """Return whether a file beside the logs may hold one: it is dated like one, or its lines are trades."""
-    if not stat.S_ISREG(info.st_mode):
+    if not (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):  # a link to nothing
         return False
     if (found := _DATED.fullmatch(name)) is not None:
         # the dated `.log` of an application is none

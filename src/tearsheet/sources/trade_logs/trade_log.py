@@ -248,6 +248,12 @@ _NAMES = ("symbol", "account_id", "order_id", "strategy_name")
 
 def _name_problem(r: TradeRecord) -> tuple[str, str, str] | None:
     """Return why a name in a record cannot be saved: it has a NUL character or exceeds the maximum length."""
+    if r.account_id is not None and r.account_id != r.account_id.strip():
+        return (
+            "bad_value",
+            f"account_id {r.account_id!r} has spaces around it",
+            "one account has one spelling",
+        )
     names = f"{r.symbol}{r.account_id}{r.order_id}{r.strategy_name}"
     if len(names) <= LONGEST_NAME and "\0" not in names:
         return None
