@@ -33,6 +33,9 @@ from tearsheet.trade.note import normalize_tag
 from tearsheet.trade.position import Position
 from tearsheet.words import format_metric, format_number
 
+#: Rows of an export in memory at a time.
+_ROWS_AT_ONCE = 16_384
+
 
 @click.command(short_help="Show the fills behind a number.")
 @click.argument("metric", type=click.Choice(list(METRICS)), metavar="METRIC")
@@ -131,7 +134,7 @@ def rejections(most: int, as_json: bool) -> None:
         click.echo("No rejected rows.")
 
 
-@click.command(short_help="A table of the ledger as CSV, Parquet or Arrow.")
+@click.command(short_help="Write a table of the ledger as CSV, Parquet or Arrow.")
 @click.argument("table", type=click.Choice(list(TABLES)), metavar="TABLE")
 @click.option(
     "--format",
@@ -185,7 +188,7 @@ def export(
             None if tag is None else normalize_tag(tag),
             values["currency"],
         )
-        chunks = pack_chunks(columns, TableRows(tracker, chosen).of(table))
+        chunks = pack_chunks(columns, TableRows(tracker, chosen).of(table), size=_ROWS_AT_ONCE)
         if output is None:
             write_to(sys.stdout.buffer, form, columns, chunks)
         else:
