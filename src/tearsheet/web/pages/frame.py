@@ -19,7 +19,7 @@ from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameter
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.assets import asset_url
 from tearsheet.web.rendering.glossary import anchor
-from tearsheet.web.rendering.labels import VERDICT_LABELS, link, render_code, verdict_reason
+from tearsheet.web.rendering.labels import VERDICT_LABELS, alert_period, link, render_code, verdict_reason
 from tearsheet.web.rendering.locales import preferred_locale
 from tearsheet.web.rendering.report import sample_count
 from tearsheet.web.server.context import AppContext
@@ -98,6 +98,7 @@ class Pages:
             "svg": svg,
             "locale": preferred_locale(tag for tag, _ in request.accept_languages),
             "metrics": METRICS,
+            "alert_period": alert_period,
             "anchor": anchor,
             "sample_count": sample_count,
             "limit_table": LIMITS,

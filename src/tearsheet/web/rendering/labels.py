@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -91,6 +92,20 @@ def age_label(seconds: float) -> str:
 def rule_label(name: str) -> str:
     """Return the name of the rule of an alert: a limit, or a target."""
     return _RULE_LABELS.get(name) or limit_label(name)
+
+
+def alert_period(alert: AlertEvent) -> str:
+    """Return the period of an alert in words."""
+    if alert.window_start is None:
+        return ""
+    first, last = date.fromisoformat(alert.window_start), alert.window_end
+    if alert.window in ("month", "monthly"):
+        return f"{first:%B %Y}"
+    if alert.window in ("week", "weekly"):
+        return f"week of {first.day} {first:%b %Y}"
+    if last is None or last == alert.window_start or alert.window in ("day", "daily"):
+        return date_words(first)
+    return f"{date_words(first)} to {date_words(date.fromisoformat(last))}"
 
 
 def resolution_label(alert: AlertEvent) -> str:
