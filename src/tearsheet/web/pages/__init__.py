@@ -4,6 +4,7 @@ from flask import Blueprint
 
 from tearsheet.web.pages.alerts import add_alert_pages
 from tearsheet.web.pages.calendar import add_calendar
+from tearsheet.web.pages.currency.one_currency import add_one_currency
 from tearsheet.web.pages.frame import Pages
 from tearsheet.web.pages.importing.cash import add_cash_page
 from tearsheet.web.pages.importing.guides import add_guides
@@ -32,6 +33,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_overview,
         add_today,
         add_calendar,
+        add_one_currency,
         add_performance_pages,
         add_pictures,
         add_tear_sheets,

@@ -53,6 +53,7 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "refused_statement": ("/settings#sources-title", "Decide", {}),
     "mixed_modes": ("/performance", "Show live trades only", {"mode": "LIVE"}),
     "other_currencies": ("/performance", "Show the other currency", {}),
+    "missing_rate": ("/currencies", "See the rates", {}),
     "overlapping_sources": ("/import", "See the imports", {}),
     "stale_ledger": ("/settings#settings-title", "See the ledger", {}),
     "unmatched_closes": ("/openings", "State what was held", {}),

@@ -1,0 +1,38 @@
+"""The page of a period in one currency: sums, rates used, and what has none with what to do."""
+
+from tests.support.api import Api, fill
+
+
+def trade(api: Api) -> None:
+    api.fills(
+        fill(1, currency="EUR", symbol="SAP"),
+        fill(2, "SELL", 110, currency="EUR", symbol="SAP"),
+        fill(3, currency="USD"),
+        fill(4, "SELL", 105, currency="USD"),
+    )
+
+
+def page(api: Api, path: str) -> str:
+    response = api.ask("GET", path)
+    assert response.status_code == 200, response.text
+    return response.text
+
+
+def test_a_period_is_shown_in_one_currency_with_the_rates_used(api: Api) -> None:
+    trade(api)
+    missing = page(api, "/currencies?window=weekly&base=USD")
+    assert "have no exchange rate and are left out" in missing
+    assert "tearsheet rates add 2026-11-20 EUR USD RATE" in missing
+    api.post("/api/rates", {"date": "2026-11-20", "from": "EUR", "to": "USD", "rate": "1.1", "source": "ecb"})
+    found = page(api, "/currencies?window=weekly&base=USD")
+    assert "16.00" in found
+    assert "1 EUR = 1.1 USD (ecb)" in found
+    assert "left out" not in found
+    assert "1 USD" not in page(api, "/currencies?window=weekly&base=CHF").partition("Rates used")[2]
+
+
+def test_pages_that_leave_out_a_currency_lead_there(api: Api) -> None:
+    trade(api)
+    for path in ("/", "/performance?window=weekly"):
+        assert "/currencies?window=custom&amp;start=2026-1" in page(api, path)
+    assert api.ask("GET", "/currencies?base=dollars").status_code == 422
