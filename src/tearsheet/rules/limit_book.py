@@ -285,6 +285,12 @@ class LimitBook:
         with exact():
             return breaches + self._evaluate_limits(max(now, self.at), None)
 
+    def restore_opening(self, unrealized: Decimal) -> tuple[Breach, ...]:
+        """Set what was open when the session began, as it was known then. Return new breaches."""
+        self.sums.open_at_open = unrealized
+        with exact():
+            return self._evaluate_limits(self.at, None)
+
     def release(self, release: Release) -> None:
         """Release a breach."""
         self.breach_register.release(release)
@@ -388,7 +394,9 @@ class LimitBook:
     def _is_fresh(self, at: datetime) -> bool:
         """Return whether the last prices are recent enough to say what was open at an instant."""
         allowed, marked_at = self.plan.stale_after, self.sums.marked_at
-        return marked_at is not None and (allowed is None or at - marked_at <= allowed)
+        if marked_at is None or marked_at > at:
+            return False
+        return allowed is None or at - marked_at <= allowed
 
     def _is_in_news(self, limit: Limit, booking: Booking) -> bool:
         if booking.event is not None:

@@ -12,6 +12,7 @@ from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules.limit import LIMITS, Limits
 from tearsheet.rules.relaxed import find_relaxed_limits
 from tearsheet.sources.config.limits import limit_keys, option_keys, parse_limits
+from tearsheet.sources.config.presets import find_preset
 from tearsheet.sources.config.targets import parse_targets
 from tearsheet.sources.config.yaml import Path as Way
 from tearsheet.sources.config.yaml import load_mapping
@@ -43,13 +44,17 @@ class LimitFieldset(Struct, frozen=True):
 
 
 class LimitForm(Struct, frozen=True):
-    """Limits form of an account, or of the default block if `account` is None, with the file digest."""
+    """Limits form of an account, or of the default block if `account` is None, with the file digest.
+
+    `preset` names the preset of the file that fills in what is not stated.
+    """
 
     account: str | None
     digest: str
     limits: tuple[LimitFieldset, ...]
     options: tuple[FormField, ...]
     accounts: tuple[str, ...]
+    preset: str = ""
 
 
 class LimitsEdit(Struct, frozen=True):
@@ -73,14 +78,15 @@ class LimitsEditor:
     def form(self, account: str | None) -> LimitForm:
         """Return the form with the values in the file. Raises SettingsError."""
         block, default = self._block(account), self._block(None)
-        limits = tuple(
-            _limit_fields(name, block, default if account is not None else None) for name in limit_keys()
-        )
+        preset = _to_text(block.get("preset"))
+        filled = find_preset(preset).limits if preset not in _NULL else {}
+        inherited = {**default, **filled} if account is not None else None
+        limits = tuple(_limit_fields(name, block, inherited) for name in limit_keys())
         terms = tuple(
             FormField(key, key, _to_text(block.get(key)), allowed) for key, allowed in option_keys().items()
         )
         named = tuple(_section(self._content.get("accounts")))
-        return LimitForm(account, self._digest, limits, terms, named)
+        return LimitForm(account, self._digest, limits, terms, named, preset)
 
     def edit(self, account: str | None, form: Mapping[str, str], who: str, now: datetime) -> LimitsEdit:
         """Return the new file text for submitted values, validated like the file itself.
@@ -180,7 +186,7 @@ def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[t
         return [
             ((*way, one), values.get(one))
             for one in keys
-            if _display_value(old.get(one)) != _display_value(values.get(one))
+            if _form_text(old.get(one)) != _form_text(values.get(one))
         ]
     if _display_value(old) == _display_value(new) and is_there == (new is not None):
         return []
@@ -202,6 +208,10 @@ def _to_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(": ".join(one.values()) if isinstance(one, dict) else str(one) for one in value)
     return "" if value is None else value
+
+
+def _form_text(value: Any) -> str | None:
+    return None if value is None else _to_text(value)
 
 
 def _display_value(value: Any) -> str | None:

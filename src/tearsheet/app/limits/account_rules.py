@@ -21,7 +21,7 @@ _ANY_DAY = EARLIEST.date()
 
 
 class AccountRules:
-    """Terms of accounts as the ledger keeps them, read again whenever it changed."""
+    """Terms of accounts as the ledger keeps them, as of the last `refresh`."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._settings = ledger, settings
@@ -30,20 +30,19 @@ class AccountRules:
         self._calendars: dict[tuple[str, str], TradingCalendar] = {}
         self._instruments: Instruments | None = None
 
+    def refresh(self, state_id: str) -> None:
+        """Read the terms again if the ledger is in another state."""
+        if state_id != self._state:
+            self._kept, self._state = kept_accounts(self._ledger), state_id
+
     def terms(self, account: str) -> StatedAccount:
         """Return what is stated of an account."""
-        return self._stated().terms(account)
+        return self._kept.terms(account)
 
     @property
     def base(self) -> BaseTerms:
         """Return by which terms currencies are converted."""
-        return self._stated().base
-
-    def _stated(self) -> KeptAccounts:
-        state = self._ledger.state_id
-        if state != self._state:
-            self._kept, self._state = kept_accounts(self._ledger), state
-        return self._kept
+        return self._kept.base
 
     def calendar(self, account: str) -> TradingCalendar:
         """Return the calendar of an account; that of the ledger where none is stated."""

@@ -30,8 +30,10 @@ class GroupBooks:
 
     def for_group(self, name: str, group: GroupLimits, now: datetime) -> LiveLimits:
         """Return the book of several accounts together, evaluated at an instant; read-only."""
+        state_id = self._ledger.state_id
+        self._books.rules.refresh(state_id)
         calendar = self._calendar(group)
-        key = (self._ledger.state_id, calendar.trading_day_of(now))
+        key = (state_id, calendar.trading_day_of(now))
         known, live = self._live.get(name, (None, None))
         if live is None or known != key or live.book.plan != group.plan or now < live.book.at:
             live = self._build(name, group, calendar, now)

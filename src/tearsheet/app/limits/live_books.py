@@ -80,15 +80,19 @@ class LiveLimitBooks:
         `tracks_equity`: what is open is followed at its prices, although no limit needs it.
         """
         state_id = self._ledger.state_id
+        self.rules.refresh(state_id)
         live = self._live.get(account)
         if live is None or not self._is_known(live, plan) or not self._update(live, state_id, now):
             live = self._build(account, plan, now)
         live.tracks_equity = tracks_equity or any(limit.needs_opening_equity for limit in plan.limits)
         self._apply_open_log_trades(live, state_id, now)
         live.state_id = state_id
-        self._restore_opening(live, now)
+        if live.tracks_equity:
+            self._restore_equity(live, now)
         self._apply_marks(live, now)
         live.book.evaluate(now)
+        if live.tracks_equity and live.book.sums.open_at_open is None:
+            self._restore_opening(live.book)
         return live
 
     def _is_known(self, live: LiveLimits, plan: AccountLimits) -> bool:
@@ -96,17 +100,20 @@ class LiveLimitBooks:
         terms = self.rules.terms(live.book.account)
         return live.book.plan == plan and live.terms == terms and live.base == self.rules.base
 
-    def _restore_opening(self, live: LiveLimits, now: datetime) -> None:
-        """Give the book what was open when the session began, if an earlier process knew it."""
-        if not live.tracks_equity:
-            return
-        queries, book = self._ledger.queries, live.book
+    def _restore_equity(self, live: LiveLimits, now: datetime) -> None:
+        """Give the book what was open before the session began, if an earlier process knew it."""
+        book = live.book
         session = book.context.calendar.trading_day_of(now)
-        known = load_known_equity(queries, book.account) if session > book.session else None
-        if known is not None and book.sums.is_open and self._is_of_now(book, *known):
-            book.sums.pnl_open, book.sums.marked_at = known[1], known[0]
-        if book.sums.open_at_open is None:
-            book.sums.open_at_open = load_openings(queries, book.account, book.session).get(book.session)
+        if session <= book.session or not book.sums.is_open:
+            return
+        known = load_known_equity(self._ledger.queries, book.account)
+        if known is not None and self._is_of_now(book, *known):
+            book.sums.marked_at, book.sums.pnl_open = known
+
+    def _restore_opening(self, book: LimitBook) -> None:
+        stored = load_openings(self._ledger.queries, book.account, book.session).get(book.session)
+        if stored is not None:
+            book.restore_opening(stored)
 
     @staticmethod
     def _is_of_now(book: LimitBook, at: datetime, unrealized: Decimal) -> bool:

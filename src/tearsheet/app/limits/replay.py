@@ -78,6 +78,7 @@ def _limit_context(
     requested: str | None,
 ) -> LimitContext:
     settings, rules = context.settings, AccountRules(ledger, context.settings)
+    rules.refresh(ledger.state_id)
     currencies = ledger.tallies.traded(account, ledger.tallies.currencies(account, window.start, window.end))
     is_chosen = requested is not None or rules.terms(account).currency is not None
     if not is_chosen and len(currencies) > 1 and settings.currency not in currencies:

@@ -65,6 +65,8 @@ class AccountVerdicts:
         self._published: dict[str, tuple[object, ...]] = {}
         self._told: dict[str, tuple[str, date]] = {}
         self._names: tuple[object, dict[str, set[str]]] = (None, {})
+        #: limits of the last verdict
+        self._limits = Limits()
 
     def for_account(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """Return the current verdict of an account; `stale` lists reasons why the ledger may be incomplete.
@@ -74,7 +76,8 @@ class AccountVerdicts:
         self._file.remember()
         verdict = self._evaluate_account(account, list(stale))
         self._publish(verdict)
-        self._tell_objectives(verdict)
+        if self._limits.objectives_of(account):
+            self._tell_objectives(verdict)
         return verdict
 
     def publish_alerts(self) -> None:
@@ -89,6 +92,7 @@ class AccountVerdicts:
     def _evaluate_account(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
             stated, now = self._file.load(), self._context.now
+            self._limits = stated.limits
             live = self._live(account, stated, now)
             verdict = self._verdict(live, stated, now, reasons)
             unsaved, took_long = live.unsaved_breaches(), live.sessions > _MANY_SESSIONS
@@ -122,8 +126,6 @@ class AccountVerdicts:
     def _tell_objectives(self, verdict: Verdict) -> None:
         """Tell objectives that are met, once for each state of the ledger and day; a failure is logged."""
         account = verdict.account
-        if not self._file.load().limits.objectives_of(account):
-            return
         with self._ledger.snapshot(), exact():
             key = (self._ledger.state_id, verdict.trading_day)
             if self._told.get(account) == key:
@@ -310,7 +312,7 @@ class AccountVerdicts:
         self, live: LiveLimits, stated: LoadedLimits, now: datetime, stale: list[PartialReason]
     ) -> Verdict:
         book = live.book
-        feed = self._feed_status(live, now)
+        feed = self._feed_status(live, stated, now)
         partial = [*stale, *feed.partial]
         if stated.error is not None:
             partial.append(PartialReason("bad_limits", stated.error))
@@ -333,11 +335,11 @@ class AccountVerdicts:
         others = self._names[1].get(_folded(account), set()) - {account}
         return [] if {account, *others} <= limits.accounts.keys() else sorted(others)
 
-    def _feed_status(self, live: LiveLimits, now: datetime) -> FeedStatus:
+    def _feed_status(self, live: LiveLimits, stated: LoadedLimits, now: datetime) -> FeedStatus:
         """Return the completeness and freshness of an account's data, cached by ledger state and day."""
         account, calendar = live.book.account, live.book.context.calendar
         key = (self._ledger.state_id, calendar.trading_day_of(now))
-        members = self._file.load().limits.groups.get(account)
+        members = stated.limits.groups.get(account)
         if members is not None:
             return self._group_feed_status(live.book, members.members, now)
         if live.feed_cache[0] != key:
