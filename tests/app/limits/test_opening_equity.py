@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.app.reports import WriteRequest
@@ -10,6 +12,8 @@ from tearsheet.rules.objective import ObjectiveView
 from tearsheet.rules.verdict import LimitView
 from tearsheet.tracker import PerformanceTracker
 from tests.support.place import Place
+
+pytestmark = pytest.mark.both_databases
 
 RULES = """\
 limits:
