@@ -289,3 +289,19 @@ def test_limits_that_judge_nobody_are_not_well(
     monkeypatch.chdir(place.folder)
     assert main(["check"]) == (75 if limits == LIMITS else 0)
     assert ("nothing_heard" in Api(place).ask("GET", "/readyz").text) == (limits == LIMITS)
+
+
+@pytest.mark.parametrize("name", ["config/dashboard-targets.yaml", "config/instruments.yaml"])
+def test_a_link_to_nothing_is_no_first_use(
+    place: Place, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: what was put where it belongs and cannot be seen is taken for what was never there.
+
+    Places: the files of limits and instruments, each a link into a volume that is not mounted at the first start.
+    """
+    path = place.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(place.folder / "volume" / path.name)
+    monkeypatch.chdir(place.folder)
+    assert main(["check"]) == 65
+    assert "not there" in capsys.readouterr().err

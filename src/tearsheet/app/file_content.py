@@ -1,5 +1,6 @@
 """Small files of settings: their content and its hash."""
 
+import errno
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,11 +21,13 @@ def says_nothing(text: str) -> bool:
 
 
 def read_small_file(path: Path) -> bytes | None:
-    """Return the content of a file; None if it does not exist. Raises OSError."""
+    """Return the content of a file; None if it does not exist. Raises OSError, also for a link to nothing."""
     try:
         with open_regular(path) as file:
             return file.read(_MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise OSError(errno.ENOLINK, "it is a link to a file that is not there") from None
         return None
 
 

@@ -157,6 +157,10 @@ class InstrumentSource:
             return self._last[1]
         except (FileNotFoundError, NotADirectoryError):
             self.problem = ""
+            if self.path.is_symlink() and not self.kept().digest:
+                raise SettingsError(
+                    f"{self.path} is a link to a file that is not there", "mount it"
+                ) from None
             return None
         except OSError as error:
             reason = error.strerror or error

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from tearsheet.errors import InputError
-from tearsheet.sources.trade_logs.other_files import OtherFile, files_below, may_be_log
+from tearsheet.sources.trade_logs.other_files import OtherFile, files_below, is_named_like_log, may_be_log
 from tearsheet.sources.trade_logs.trade_log import LogChunk, read_chunk
 
 _SUFFIX = ".jsonl"
@@ -92,19 +92,21 @@ def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | OtherFile]
                     try:
                         yield name, entry.stat()
                     except FileNotFoundError:
-                        if (
-                            entry.is_symlink()
-                        ):  # to a place that is not there; else deleted since the folder was listed
+                        if entry.is_symlink():  # to nothing; else deleted since the folder was listed
                             yield name, OtherFile(name, 0, 0)
-                elif not entry.is_dir():
+                elif is_named_like_log(name) and not entry.is_dir():
                     with suppress(OSError):
                         info = entry.stat(follow_symlinks=entry.is_file())
                         if may_be_log(folder, name, info):
                             yield name, OtherFile(name, info.st_size, info.st_mtime_ns)
-                elif not name.startswith("."):
+                elif not name.startswith(".") and entry.is_dir():
                     for file in files_below(folder, name):
                         yield file.name, file
     except FileNotFoundError:
+        if folder.is_symlink():
+            raise InputError(
+                f"the log folder {folder} is a link to a folder that is not there", "mount it"
+            ) from None
         return
     except OSError as error:
         raise InputError(

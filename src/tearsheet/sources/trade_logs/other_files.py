@@ -70,6 +70,11 @@ class OtherFile(Struct, frozen=True):
         return None if found is None else _date(*found[1].split("-"))
 
 
+def is_named_like_log(name: str) -> bool:
+    """Return whether a file is worth a look by its name, which costs less than its state."""
+    return _LINES.fullmatch(name) is not None or _DATED.fullmatch(name) is not None
+
+
 def may_be_log(folder: Path, name: str, info: os.stat_result) -> bool:
     """Return whether a file beside the logs may hold one: it is dated like one, or its lines are trades."""
     if not (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):  # a link to nothing
