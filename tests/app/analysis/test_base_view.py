@@ -182,6 +182,22 @@ def test_parts_add_neighbouring_days_add_and_balances_follow(
             assert second.balance == whole.balance
 
 
+def test_a_fee_in_a_third_currency_is_converted_by_the_table(place: Place) -> None:
+    rows = "account,symbol,time,side,quantity,price,commission,fill_id,currency,fee_currency\n" + "".join(
+        f"A,USDX,{DAYS[0]}T10:00:0{n}Z,{side},1,{price},0.001,{n},USD,BNB\n"
+        for n, (side, price) in enumerate((("buy", 100), ("sell", 110)))
+    )
+    tracker = place.tracker()
+    tracker.import_file(place.write("fills.csv", rows))
+    assert {"foreign_fee", "missing_rate"} <= {
+        r.code for r in window(tracker, DAYS[0], DAYS[0]).partial_reasons
+    }
+    StatedRates(tracker).add((str(DAYS[0]), "BNB", "USD", "600", "my exchange"))
+    found = window(tracker, DAYS[0], DAYS[0])
+    assert found.value("net_pnl") == Decimal("8.8")
+    assert not found.partial
+
+
 def test_a_rate_that_a_row_states_goes_first_and_its_difference_is_a_currency_result(place: Place) -> None:
     tracker = bring(place, [trade(1, DAYS[0], "EUR", Decimal(12))], [(DAYS[0], "EUR", "1.085")])
     rows = "account,time,kind,symbol,currency,amount,id,base_rate\n"

@@ -76,7 +76,9 @@ class BaseSummaryBuilder(SummaryBuilder):
         window = self.from_first_session(window, scope)
         summary = super().summary(window, scope, currency, stale)
         conversion = self._conversion(window, scope)
-        reasons = [*summary.partial_reasons, *_missing_reasons(conversion)]
+        # a fee that stands in its own currency is converted like everything else
+        own = [r for r in summary.partial_reasons if r.code != "foreign_fee" or conversion.missing]
+        reasons = [*own, *_missing_reasons(conversion)]
         # what rates did to a balance is in it, and no part of result or flows
         balance = replace(
             summary.metrics["balance"], value=conversion.balance, reason=conversion.balance_reason

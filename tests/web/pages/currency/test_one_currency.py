@@ -31,6 +31,14 @@ def test_a_period_is_shown_in_one_currency_with_the_rates_used(api: Api) -> None
     assert "1 USD" not in page(api, "/currencies?window=weekly&base=CHF").partition("Rates used")[2]
 
 
+def test_what_else_is_incomplete_is_said_too(api: Api) -> None:
+    trade(api)
+    api.place.write("logs/2026-11-20.jsonl", "no record\n")
+    found = page(api, "/currencies?window=weekly&base=USD")
+    assert "These numbers are incomplete." in found
+    assert "rows that may belong to this period were rejected" in found
+
+
 def test_pages_that_leave_out_a_currency_lead_there(api: Api) -> None:
     trade(api)
     for path in ("/", "/performance?window=weekly"):

@@ -56,7 +56,11 @@ def _content(query: QueryContext, summary: Any, filters: dict[str, Any]) -> dict
         ],
         "rates": conversion.rates[-_MOST_RATES:][::-1],
         "left": max(len(conversion.rates) - _MOST_RATES, 0),
-        "partial": incompleteness(summary),
+        "partial": [
+            shown
+            for reason, shown in zip(summary.partial_reasons, incompleteness(summary), strict=True)
+            if reason.code != "missing_rate"  # has a place of its own
+        ],
         "filters": filters,
         "accounts": query.tracker.accounts(),
     }
