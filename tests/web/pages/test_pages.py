@@ -292,7 +292,7 @@ def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
     life = html.unescape(page(traded, f"/alerts/{alert['id']}"))
     assert f"by <bdi>kim</bdi>: <bdi>{HOSTILE}</bdi>" in life
     assert life.index("Escalated: limit breached") < life.index("by <bdi>kim")
-    traded.place.targets(win_rate_target=60)
+    traded.place.targets(win_rate_target=60, limits="{}")
     traded.place.now += timedelta(days=1)
     traded.get("/api/risk/verdict")
     assert "(limit removed)" in page(traded, "/alerts?state=resolved")
