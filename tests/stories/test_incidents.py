@@ -193,7 +193,7 @@ def test_an_account_without_any_limit_left_has_no_incident_left(place: Place) ->
     )
     with place.tracker() as tracker:
         Day(place, tracker).trade(-60)
-    place.write("config/dashboard-targets.yaml", "win_rate_target: 60\n")
+    place.write("config/dashboard-targets.yaml", "win_rate_target: 60\nlimits: {}\n")
     with place.tracker() as tracker:
         assert [v.account for v in account_verdicts(tracker).all()] == []
     assert states(place) == [("daily_loss", "raised"), ("daily_loss", "resolved")]
@@ -204,7 +204,7 @@ def test_a_breach_outlasts_its_limit_and_so_does_its_incident(place: Place) -> N
     place.write("config/dashboard-targets.yaml", LIMITS)
     with place.tracker() as tracker:
         Day(place, tracker).trade(-120)
-        place.write("config/dashboard-targets.yaml", "win_rate_target: 60\n")
+        place.write("config/dashboard-targets.yaml", "win_rate_target: 60\nlimits: {}\n")
         for _ in range(2):
             assert [v.state for v in account_verdicts(tracker).all()] == ["breach"]
         assert states(place) == [("daily_loss", "escalated")]
