@@ -198,7 +198,7 @@ def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(
     page.get_by_role("link", name="Near 1").click()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.locator("tbody td.next-limit").click()
-    expect(page).to_have_url(re.compile("/day\\?account=NEAR$"))
+    expect(page).to_have_url(re.compile("/risk/status\\?account=NEAR$"))
 
 
 def test_rows_stay_while_one_is_pointed_at_and_follow_later(at_desk: Any, desk: Server) -> None:
