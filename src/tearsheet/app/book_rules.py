@@ -12,7 +12,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.fee_schedule import FeeSchedule
 
 #: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.
-_BOOKS_VERSION = 6
+_BOOKS_VERSION = 7
 
 
 def booking_rules_from(settings: Settings, ledger: Ledger) -> BookingRules:

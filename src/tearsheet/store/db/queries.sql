@@ -183,6 +183,12 @@ SELECT id FROM fill WHERE event IS NOT NULL OR position_side IS NOT NULL LIMIT 1
 SELECT * FROM fill WHERE account = ? AND event = 'opening'
 -- name: first_fills_of_account
 SELECT symbol, MIN(time_us) AS time_us FROM fill WHERE account = ? AND event IS NULL GROUP BY symbol
+-- name: event_between
+SELECT id FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? AND time_us < ? AND event IS NOT NULL LIMIT 1
+-- name: events_of_stream
+SELECT * FROM fill WHERE account = ? AND symbol = ? AND event IS NOT NULL ORDER BY time_us, rank, key
+-- name: sources_of_events
+SELECT f.key, g.source_id FROM fill f JOIN sighting g ON g.fill_id = f.id WHERE f.account = ? AND f.symbol = ? AND f.event IS NOT NULL
 -- name: event_of_stream
 SELECT id FROM fill WHERE account = ? AND symbol = ? AND (event IS NOT NULL OR position_side IS NOT NULL) LIMIT 1
 -- name: trusts_reported_results

@@ -7,8 +7,9 @@ position. Streams that an event links are booked together.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow
+from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import booking_from_row, fill_from_row, position_from_row
 from tearsheet.store.write.append_booking import Stream, store_bookings, store_gaps, store_positions
@@ -16,12 +17,22 @@ from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.unstated_fees import UnstatedFees
 from tearsheet.trade.event import Event, Gap
 from tearsheet.trade.event_book import EventBook
+from tearsheet.trade.event_booking import without_repeated
 from tearsheet.trade.fill import Fill, has_leg
 from tearsheet.trade.round_trip import REACH, without_executed_legs
 from tearsheet.trade.session import from_micros, to_micros
 
 _FIRST = {"rename": -2, "split": -1, "merger": -1, "spin_off": -1, "cancel": 1}
 REACH_US = round(REACH.total_seconds() * 1_000_000)
+
+
+#: Zones in which brokers' days begin: an event without a time is at midnight in one.
+_ZONES = (ZoneInfo("UTC"), ZoneInfo("America/New_York"))
+
+
+class _EventSource(Row, frozen=True, gc=False):
+    key: str
+    source_id: int
 
 
 class EventStreams:
@@ -74,6 +85,9 @@ class EventStreams:
     def rebook(self, streams: Iterable[Stream], since_us: int) -> None:
         """Book streams again that belong together, from an instant on."""
         linked = list(streams)
+        # an event that another import told, up to a day before, may count from now on
+        if any(self._queries.exists("event_between", (*s, since_us - REACH_US, since_us)) for s in linked):
+            since_us -= REACH_US
         since_us = min(first_with_legs(self._queries, stream, since_us) for stream in linked)
         start_us = self._settled_before(linked, since_us)
         for stream in linked:
@@ -138,8 +152,26 @@ class EventStreams:
                 booked = beside.fills
                 self.executed_legs += beside.executed
                 gaps += [gap for gap in beside.gaps if gap.time >= first]
-            found += [*self._fees.priced(booked), *(fill for fill in read if isinstance(fill, Event))]
+            told = self._told_once(stream, gaps, first)
+            own = (fill for fill in read if isinstance(fill, Event) and fill.key in told)
+            found += [*self._fees.priced(booked), *own]
         return sorted((fill for fill in found if fill.time >= first), key=_order)
+
+    def _told_once(self, stream: Stream, gaps: list[Gap], first: datetime) -> set[str]:
+        """Return the keys of the events of a stream without those that another import tells again."""
+        imports: dict[str, set[int]] = defaultdict(set)
+        for row in self._queries.rows(_EventSource, "sources_of_events", stream):
+            imports[row.key].add(row.source_id)
+        if len(set().union(*imports.values())) < 2:
+            return {*imports}
+        rows = self._queries.rows(FillRow, "events_of_stream", stream)
+        events = [event for event in map(fill_from_row, rows) if isinstance(event, Event)]
+        zones = (*_ZONES, self._tallies.calendar.timezone)
+        kept, contradictions = without_repeated(
+            events, {key: frozenset(own) for key, own in imports.items()}, zones
+        )
+        gaps += [gap for gap in contradictions if gap.time >= first]
+        return {event.key for event in kept}
 
 
 def first_with_legs(queries: Queries, stream: Stream, since_us: int) -> int:

@@ -57,7 +57,7 @@ class SessionTallies:
 
     def __init__(self, queries: Queries, calendar: TradingCalendar, rules: TallyRules) -> None:
         self._queries = queries
-        self._calendar = calendar
+        self.calendar = calendar
         self._rules = rules
         self.accounts = AccountStates(queries)
         self._cached: dict[TallyKey, _CachedTally] = {}
@@ -91,7 +91,7 @@ class SessionTallies:
         """Mark the sessions of removed bookings for a rebuild; `currency` is that of their position."""
         for booking in bookings:
             self.accounts.on_removed(booking)
-            day = self._calendar.trading_day_of(booking.time)
+            day = self.calendar.trading_day_of(booking.time)
             for money in {booking.currency, currency or booking.currency}:
                 self._stale.add(TallyKey(booking.account, day, money))
                 self._stale.add(TallyKey(ALL_ACCOUNTS, day, money))
@@ -102,15 +102,15 @@ class SessionTallies:
         """Split rows in order of time into sessions."""
         start = 0
         while start < len(ordered):
-            day = self._calendar.trading_day_of(moment(ordered[start]))
-            end = bisect_left(ordered, self._calendar.end(day), start, key=moment)
+            day = self.calendar.trading_day_of(moment(ordered[start]))
+            end = bisect_left(ordered, self.calendar.end(day), start, key=moment)
             yield day, ordered[start:end]
             start = end
 
     @property
     def fold_rules(self) -> FoldRules:
         """Return the rules of a fold that gives these tallies."""
-        return FoldRules(self._calendar, self._rules.breakeven_band, self._rules.breakeven_breaks_streak)
+        return FoldRules(self.calendar, self._rules.breakeven_band, self._rules.breakeven_breaks_streak)
 
     def on_folded(self, over: Iterable[SessionTally]) -> None:
         """Save the tallies of sessions that are over, in a ledger that had no bookings before."""
@@ -202,7 +202,7 @@ class SessionTallies:
         """Rebuild the stale tallies of a session from its rows, which are read once, in chunks."""
         for key in keys:
             self._cached.pop(key, None)
-        span = self._calendar.start(session), self._calendar.end(session)
+        span = self.calendar.start(session), self.calendar.end(session)
         for bookings, closed in self._queries.time_chunks(None, *span):
             accounts = {booking.account for booking in bookings}
             parts: dict[tuple[str, str], _CachedTally | None] = {}
