@@ -177,8 +177,8 @@ def test_an_operator_decides_how_a_mixed_log_is_read(
     with place.tracker() as tracker:
         tracker.sync()
         with pytest.raises(UsageError, match="not forgotten"):
-            decide(tracker, "trade log of EQ-1", "forget", "kim")
-        decide(tracker, "trade log of EQ-1", decision, "kim")
+            decide(tracker, "log mode of EQ-1", "forget", "kim")
+        decide(tracker, "log mode of EQ-1", decision, "kim")
         summary = tracker.get_summary("daily")
         assert (summary.value("net_pnl"), summary.value("total_trades")) == (Decimal(net), trades)
         assert (summary.partial, summary.open_positions) == (False, held)

@@ -31,7 +31,7 @@ from tearsheet.store.tables.sources import (
     multiplier_choice,
     multiplier_source,
 )
-from tearsheet.store.write.log_doubts import MIXED
+from tearsheet.store.write.log_doubts import MIXED, as_trades
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import LATEST, from_micros, is_ahead
 
@@ -273,12 +273,13 @@ def _carry_out(
         )
     if decision == "forget" and any(one.code == DIFFERS for one in ended):
         raise UsageError("an import is not forgotten", "undo it (`tearsheet imports undo`), or accept it")
-    lasting = (DIFFERS,) if decision == "accept" else (GONE, UNREAD, REFUSED, DIFFERS)
+    lasting = (DIFFERS,) if decision == "accept" else (GONE, UNREAD, REFUSED, DIFFERS, MIXED)
     for name in {one.source for one in ended if one.code in lasting}:
         table.allow_absence(name, context.now, by)
     if decision == "keep":
         return
     for one in mixed:
+        table.allow_absence(as_trades(one.account), context.now, by)
         transaction.read_log_as_trades(one.account)
     for kept_in in {one.kept_in for one in ended} - {0}:
         transaction.drop_vanished(kept_in)

@@ -92,6 +92,10 @@ SELECT * FROM log_stream
 -- name: put_log_stream
 INSERT INTO log_stream (account, symbol, records, closed, as_fills, last_closed_us) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, symbol) DO UPDATE SET records = excluded.records, closed = excluded.closed, as_fills = excluded.as_fills, last_closed_us = excluded.last_closed_us
+-- name: a_logged_rank
+SELECT last_rank FROM position WHERE account = ? AND logged = 1 ORDER BY closed_us LIMIT 1
+-- name: first_logged_rank
+SELECT MIN(last_rank) FROM position WHERE account = ? AND logged = 1
 -- name: last_logged_closing
 SELECT closed_us FROM position WHERE account = ? AND symbol = ? AND logged = 1 ORDER BY closed_us DESC LIMIT 1
 -- name: remove_log_stream

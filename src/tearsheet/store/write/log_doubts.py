@@ -25,7 +25,7 @@ def mixed_log(account: str, fills: Sequence[TradeRecord] = (), found_us: int = 0
     times = [to_micros(fill.timestamp) for fill in fills]
     symbols = ", ".join(sorted({fill.symbol for fill in fills})[:_MOST_NAMED])
     return DoubtRow(
-        source=f"trade log of {account}",
+        source=f"log mode of {account}",
         account=account,
         code=MIXED,
         detail=f"the log of {account} has executions ({len(fills)} of {symbols}) and closed trades: both are booked",
@@ -36,20 +36,16 @@ def mixed_log(account: str, fills: Sequence[TradeRecord] = (), found_us: int = 0
     )
 
 
-def opposed_fills(
-    stored: Iterable[StoredRecord], new: Iterable[StoredRecord], symbol_of: Callable[[TradeRecord], str]
-) -> list[TradeRecord]:
-    """Return the executions before an account's first result, if some of them close what others opened.
+def as_trades(account: str) -> str:
+    """Return the name of the decision that the log of an account has results alone."""
+    return f"{mixed_log(account).source} as trades"
 
-    The result is among the new lines. An order that has one there is no execution.
-    """
-    before, results = list(stored), set()
-    for record in new:
-        if record.closed:
-            results.add(record.key)
-        elif not results:
-            before.append(record)
-    fills = [record.to_record() for record in before if record.key not in results]
+
+def opposed_fills(
+    before: Iterable[StoredRecord], symbol_of: Callable[[TradeRecord], str]
+) -> list[TradeRecord]:
+    """Return the open records of instruments in which some of them close what others opened."""
+    fills = [record.to_record() for record in before]
     sides = {(symbol_of(fill), fill.action) for fill in fills}
     opposed = {symbol for symbol, side in sides if (symbol, side.opposite) in sides}
     return [fill for fill in fills if symbol_of(fill) in opposed]

@@ -11,11 +11,8 @@ stay booked: open records are fills, closed ones are positions, and the account 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from enum import IntEnum
 from itertools import islice
 from operator import attrgetter
-
-from msgspec import Struct
 
 from tearsheet.store.booking_rules import TradeLogMode
 from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
@@ -23,6 +20,7 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, positions_to_rows, rejection_to_row
 from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.write.log_doubts import (
+    as_trades,
     conflicting_order,
     contradiction,
     held_line,
@@ -34,9 +32,12 @@ from tearsheet.store.write.log_orders import orders_of
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.stored_record import (
+    AccountMode,
     LogLines,
+    LogReading,
     RecordLine,
     StoredRecord,
+    StreamMode,
     ids_of_source,
     record_row,
     stored_record,
@@ -65,34 +66,6 @@ class _OrderName(Row, frozen=True, gc=False):
     key: str
 
 
-class _Reading(IntEnum):
-    """How the records of an account are read; the number is stored with each of its streams."""
-
-    TRADES = 0
-    FILLS = 1
-    #: open records are fills, closed ones are results
-    BOTH = 2
-
-
-class _StreamMode(Struct):
-    records: int
-    closed: int
-    reading: _Reading
-    last_closed_us: int | None = None
-    lost_its_last: bool = False
-
-    def is_fill(self, stored: StoredRecord) -> bool:
-        """Return whether a record is a fill."""
-        return self.reading is _Reading.FILLS or (self.reading is _Reading.BOTH and not stored.closed)
-
-
-class _AccountMode(Struct):
-    """Number of closed records of an account, and how its records are read."""
-
-    closed: int
-    reading: _Reading
-
-
 class LogRecords:
     """Records that one transaction adds and removes, and their conversion into positions or fills."""
 
@@ -115,8 +88,8 @@ class LogRecords:
         self._lines = LogLines(queries, now)
         #: hashes of the orders added here: in an empty ledger only these can have earlier versions
         self._added_names: set[int] | None = None if queries.exists("any_record") else set()
-        self._stream_modes: dict[LogStream, _StreamMode] = {}
-        self._account_modes: dict[str, _AccountMode] = {}
+        self._stream_modes: dict[LogStream, StreamMode] = {}
+        self._account_modes: dict[str, AccountMode] = {}
         #: time of the last record added here, by account
         self.latest: dict[str, int] = {}
 
@@ -139,7 +112,7 @@ class LogRecords:
         in_time = [record for record in new if record.held_us is None]
         self._note_times(in_time)
         self._count(in_time)
-        self._apply_modes(in_time, in_time)
+        self._apply_modes(in_time)
         orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
         for record in in_time:
             orders[record.account, record.key].append(record)
@@ -154,6 +127,7 @@ class LogRecords:
                 chosen += self._settle(before, versions)
         self._queries.add(RecordRow, map(record_row, new))
         self._apply(chosen)
+        self._tell_apart(in_time)
         ahead = [record for record in new if record.held_us is not None]
         return [self._save_rejection(one, held_line(one, self._now)) for one in ahead]
 
@@ -167,8 +141,9 @@ class LogRecords:
         for record in due:
             self._queries.execute("remove_rejections_of_record", (record.id,))
         self._count(due)
-        self._apply_modes(due, due)
+        self._apply_modes(due)
         self._choose_valid(due)
+        self._tell_apart(due)
         return True
 
     def remove(self, source_id: int) -> int:
@@ -184,6 +159,7 @@ class LogRecords:
         self._queries.execute("remove_records", ids_of_source(source_id))
         self._choose_valid(removed)
         self._apply_modes(counted)
+        self._tell_apart(counted, has_removed=True)
         return len(removed)
 
     def _note_times(self, records: Iterable[StoredRecord]) -> None:
@@ -222,11 +198,11 @@ class LogRecords:
         for row in rows:
             closed[row.account] += row.closed
         for row in rows:
-            reading = self._reading(closed[row.account], _Reading(row.as_fills))
-            if _Reading(row.as_fills) is _Reading.BOTH is not reading:
+            reading = self._reading(closed[row.account], LogReading(row.as_fills))
+            if LogReading(row.as_fills) is LogReading.BOTH is not reading:
                 self._doubts.remove([mixed_log(row.account)])
-            self._account_modes[row.account] = _AccountMode(closed[row.account], reading)
-            self._stream_modes[row.account, row.symbol] = _StreamMode(row.records, row.closed, reading)
+            self._account_modes[row.account] = AccountMode(closed[row.account], reading)
+            self._stream_modes[row.account, row.symbol] = StreamMode(row.records, row.closed, reading)
         for name in self._queries.rows(_OrderName, "repeated_orders"):
             again = stored_records(self._queries.rows(RecordLine, "records_of_key", (name.account, name.key)))
             self._settle(again, [])
@@ -242,53 +218,71 @@ class LogRecords:
             usage.closed += by * number * closed
             self._account_mode(account).closed += by * number * closed
 
-    def _apply_modes(self, changed: Iterable[StoredRecord], new: Sequence[StoredRecord] = ()) -> None:
-        """Change how the records of accounts are read, and convert them; `new` are those that come just now."""
+    def _apply_modes(self, changed: Iterable[StoredRecord]) -> None:
+        """Change how the records of accounts are read, by whether they have results, and convert them."""
         for account in sorted({record.account for record in changed}):
             mode = self._account_mode(account)
-            reading = self._reading(mode.closed, mode.reading)
-            if (mode.reading, reading) == (_Reading.FILLS, _Reading.TRADES) and (
-                lost := self._opposed_fills(account, new)
-            ):
-                reading = _Reading.BOTH
-                self._doubts.remove([mixed_log(account)])
-                self._doubts.add([mixed_log(account, lost, to_micros(self._now))])
-            self._read_as(account, reading)
+            self._read_as(account, self._reading(mode.closed, mode.reading))
+
+    def _tell_apart(self, changed: Sequence[StoredRecord], *, has_removed: bool = False) -> None:
+        """Read accounts as both whose executions had closed something before their first result.
+
+        It depends on the records alone, not on the order in which they are read.
+        """
+        for account in sorted({record.account for record in changed}) if self._mode == "auto" else ():
+            mode = self._account_mode(account)
+            known = self._queries.value("a_logged_rank", (account,))
+            is_late = all(one.rank > known for one in changed if one.account == account) if known else False
+            if mode.closed and (has_removed or mode.reading is LogReading.BOTH or not is_late):
+                lost = self._opposed_fills(account)
+                before = mode.reading
+                self._read_as(account, LogReading.BOTH if lost else LogReading.TRADES)
+                if before is not LogReading.BOTH and lost and not self._is_decided(mixed_log(account).source):
+                    self._doubts.add([mixed_log(account, lost, to_micros(self._now))])
+
+    def _is_decided(self, source: str) -> bool:
+        return self._queries.exists("absence", (source,))
 
     def decide_trades(self, account: str) -> None:
         """Read the log of an account as results alone, as an operator decides: open records are open trades."""
-        self._read_as(account, _Reading.TRADES)
+        self._read_as(account, LogReading.TRADES)
 
-    def _read_as(self, account: str, reading: _Reading) -> None:
+    def _read_as(self, account: str, reading: LogReading) -> None:
         """Change how the records of an account are read; closed ones are results already, or come just now."""
         mode = self._account_mode(account)
         if reading is mode.reading:
             return
-        if mode.reading is _Reading.BOTH:
+        if mode.reading is LogReading.BOTH:
             self._doubts.remove([mixed_log(account)])
         mode.reading = reading
-        stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
-        known = {symbol for name, symbol in self._stream_modes if name == account}
-        for symbol in sorted(known.union(row.symbol for row in stored)):
+        for symbol in self._symbols(account):
             self._convert((account, symbol), reading)
 
-    def _opposed_fills(self, account: str, new: Iterable[StoredRecord]) -> list[TradeRecord]:
+    def _symbols(self, account: str) -> list[str]:
+        """Return the symbols of an account's log, with those of this transaction."""
+        stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
+        known = {symbol for name, symbol in self._stream_modes if name == account}
+        return sorted(known.union(row.symbol for row in stored))
+
+    def _opposed_fills(self, account: str) -> list[TradeRecord]:
         """Return the executions before an account's first result if some of them close what others opened."""
-        stored: list[StoredRecord] = []
-        for row in self._queries.rows(LogStreamRow, "log_streams_of_account", (account,)):
-            stored += stored_records(
-                self._queries.rows(RecordLine, "open_records_of_stream", (account, row.symbol))
+        first = self._queries.value("first_logged_rank", (account,))
+        if first is None or self._is_decided(as_trades(account)):
+            return []
+        before: list[StoredRecord] = []
+        for symbol in self._symbols(account):
+            before += stored_records(
+                self._queries.rows(RecordLine, "open_records_of_stream", (account, symbol))
             )
-        own = [record for record in new if record.account == account]
-        return opposed_fills(stored, own, self._symbol_of)
+        return opposed_fills((one for one in before if one.rank < first), self._symbol_of)
 
     def _symbol_of(self, record: TradeRecord) -> str:
         instrument = self._instruments.resolve(record.symbol, record.timestamp.date())
         return record.symbol if isinstance(instrument, UnknownInstrument) else instrument.symbol
 
-    def _convert(self, stream: LogStream, reading: _Reading) -> None:
+    def _convert(self, stream: LogStream, reading: LogReading) -> None:
         usage = self._stream_mode(*stream)
-        if (usage.reading is _Reading.TRADES) is (reading is _Reading.TRADES):
+        if (usage.reading is LogReading.TRADES) is (reading is LogReading.TRADES):
             usage.reading = reading  # open records stay fills
             return
         valid = stored_records(self._queries.rows(RecordLine, "open_records_of_stream", stream))
@@ -297,29 +291,29 @@ class LogRecords:
         usage.reading = reading
         self._apply(valid)
 
-    def _reading(self, closed: int, before: _Reading) -> _Reading:
+    def _reading(self, closed: int, before: LogReading) -> LogReading:
         """Return how an account with so many results is read, by the mode of the log."""
         if self._mode == "fills" or (self._mode == "auto" and closed == 0):
-            return _Reading.FILLS
-        return before if self._mode == "auto" and before is _Reading.BOTH else _Reading.TRADES
+            return LogReading.FILLS
+        return before if self._mode == "auto" and before is LogReading.BOTH else LogReading.TRADES
 
-    def _account_mode(self, account: str) -> _AccountMode:
+    def _account_mode(self, account: str) -> AccountMode:
         mode = self._account_modes.get(account)
         if mode is None:
             stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
             closed = sum(row.closed for row in stored)
-            reading = _Reading(stored[0].as_fills) if stored else self._reading(0, _Reading.FILLS)
-            mode = self._account_modes[account] = _AccountMode(closed, reading)
+            reading = LogReading(stored[0].as_fills) if stored else self._reading(0, LogReading.FILLS)
+            mode = self._account_modes[account] = AccountMode(closed, reading)
         return mode
 
-    def _stream_mode(self, account: str, symbol: str) -> _StreamMode:
+    def _stream_mode(self, account: str, symbol: str) -> StreamMode:
         mode = self._stream_modes.get((account, symbol))
         if mode is None:
             row = self._queries.row(LogStreamRow, "log_stream", (account, symbol))
             if row is None:
-                mode = _StreamMode(0, 0, self._account_mode(account).reading)
+                mode = StreamMode(0, 0, self._account_mode(account).reading)
             else:
-                mode = _StreamMode(row.records, row.closed, _Reading(row.as_fills), row.last_closed_us)
+                mode = StreamMode(row.records, row.closed, LogReading(row.as_fills), row.last_closed_us)
             self._stream_modes[account, symbol] = mode
         return mode
 

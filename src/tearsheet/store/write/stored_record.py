@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from enum import IntEnum
 
 from msgspec import Struct
 
@@ -122,6 +123,36 @@ def record_row(stored: StoredRecord) -> RecordRow:
         stored.held_us,
         stored.order_key,
     )
+
+
+class LogReading(IntEnum):
+    """How the records of an account are read; the number is stored with each of its streams."""
+
+    TRADES = 0
+    FILLS = 1
+    #: open records are fills, closed ones are results
+    BOTH = 2
+
+
+class StreamMode(Struct):
+    """Number of records and results of an account and symbol, how they are read, and the last result."""
+
+    records: int
+    closed: int
+    reading: LogReading
+    last_closed_us: int | None = None
+    lost_its_last: bool = False
+
+    def is_fill(self, stored: StoredRecord) -> bool:
+        """Return whether a record is a fill."""
+        return self.reading is LogReading.FILLS or (self.reading is LogReading.BOTH and not stored.closed)
+
+
+class AccountMode(Struct):
+    """Number of closed records of an account, and how its records are read."""
+
+    closed: int
+    reading: LogReading
 
 
 class LogLines:
