@@ -86,6 +86,14 @@ def test_a_contradiction_ends_when_the_books_agree_and_is_back_when_they_do_not(
         assert (codes(tracker), doubts(tracker)) == ([], [])
 
 
+def test_a_file_of_a_part_of_a_day_does_not_contradict_the_rest_of_it(place: Place) -> None:
+    """Fees and results that it states are those of its own fills."""
+    with place.tracker() as tracker:
+        take_in(tracker, place.write("am.csv", fills_csv([EARLIER.replace(",0,0,", ",1,0,")], HEADER)))
+        take_in(tracker, place.write("pm.csv", fills_csv([OPENING.replace(",0,1,", ",2,1,")], HEADER)))
+        assert codes(tracker) == []
+
+
 def test_a_position_that_the_broker_has_otherwise_is_in_doubt_from_then_on(place: Place) -> None:
     """Kind: the day of a difference was taken for all that it touches."""
     path = SAMPLES / "ibkr_flex_xml.xml"

@@ -92,7 +92,11 @@ def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | 
     """Save the comparison of an import, and that its windows are in doubt where the broker contradicts."""
     kept, tied = Contradictions(), None
     if found is not None:
-        told = tuple(one for one in found.differences if one.kind not in _NO_CONTRADICTION)
+        told = tuple(
+            one
+            for one in found.differences
+            if one.kind not in _NO_CONTRADICTION and not _is_of_more_fills(context, one, report.id)
+        )
         kept = Contradictions(found.method, told, tuple(found.fills))
         tied = summarized(found)
     if context.ledger.read_only:
@@ -109,6 +113,15 @@ def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | 
             _log, "tearsheet.differs", level=logging.WARNING, id=report.id, file=report.file, text=tied.text
         )
     return tied
+
+
+def _is_of_more_fills(context: LedgerContext, one: Difference, source_id: int) -> bool:
+    """Return whether a sum of days has fills of other imports in it, which the file does not speak of."""
+    calendar = context.settings.calendar
+    span = (to_micros(calendar.start(one.since)), to_micros(calendar.end(one.session)))
+    is_sum = one.what in ("realized", "net", "fees", "paid", "cash")
+    scope = (one.account, one.symbol or "", *span, source_id)
+    return is_sum and context.ledger.queries.exists("fill_of_other_import", scope)
 
 
 def _left(queries: Queries, calendar: TradingCalendar, kept: Contradictions) -> Contradictions:
