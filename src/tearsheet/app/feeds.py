@@ -95,8 +95,11 @@ def summary_feeds(
 ) -> tuple[SourceAge, ...]:
     """Return what the sources of an account, or of all, said last; each is as stale as the verdicts say at worst."""
     with context.ledger.snapshot() as queries:
-        name, parameters = ("feeds_of_all", ()) if account is None else ("account_feeds", (account,))
-        rows = queries.rows(AccountFeedRow, name, parameters)
+        rows = (
+            queries.rows(AccountFeedRow, "feeds_of_all")
+            if account is None
+            else queries.rows(AccountFeedRow, "account_feeds", (account,))
+        )
     judged = [one for verdict in verdicts for one in verdict.feeds]
     found = []
     for row in rows:

@@ -159,7 +159,7 @@ def statement_names(node: ast.expr, function: ast.FunctionDef) -> Iterator[str]:
         yield from statement_names(node.orelse, function)
     elif isinstance(node, ast.JoinedStr):
         pattern = "".join(
-            re.escape(str(part.value)) if isinstance(part, ast.Constant) else "(all|account)"
+            re.escape(str(part.value)) if isinstance(part, ast.Constant) else "(all|account|fills|cash)"
             for part in node.values
         )
         yield from (name for name in load_statements() if re.fullmatch(pattern, name))
