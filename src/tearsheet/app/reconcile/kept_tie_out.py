@@ -60,8 +60,8 @@ def tie_out_import(context: LedgerContext, job: ImportJob, report: ImportReport)
         sync_if_writable(context)
         with context.ledger.snapshot():
             found = compare_import(context, job.path, report.layout, job.options)
-        if found is None and report.repeated:
-            return None
+        if report.repeated:  # corrections may have come since
+            return None if found is None else _again(context, report, found)
         return _keep(context, report, found)
     except StoreError:
         raise
@@ -86,6 +86,14 @@ def recheck(context: LedgerContext) -> None:
                 wanted += _doubts(context, row.source_id, row.name, left)
         if table.replace(before, wanted):
             ledger.bump_revision()
+
+
+def _again(context: LedgerContext, report: ImportReport, found: Reconciliation) -> TieOut:
+    """Return the comparison of a file that was imported before: what it contradicted is compared again."""
+    recheck(context)
+    with context.ledger.snapshot() as queries:
+        is_doubted = queries.exists("doubt_of_source", (import_name(report.id),))
+    return replace(summarized(found), contradicts=is_doubted)
 
 
 def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | None) -> TieOut | None:
