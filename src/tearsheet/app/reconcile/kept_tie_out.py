@@ -23,6 +23,7 @@ from tearsheet.store.tables.columns import DoubtRow, FillRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.sources import DIFFERS, DoubtTable, import_name
 from tearsheet.trade.amount import exact
+from tearsheet.trade.fill import execution_key
 from tearsheet.trade.session import LATEST, TradingCalendar, from_micros, to_micros
 
 _log = logging.getLogger("tearsheet")
@@ -100,12 +101,16 @@ def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | 
     """Save the comparison of an import, and that its windows are in doubt where the broker contradicts."""
     kept, tied = Contradictions(), None
     if found is not None:
+        corrected = [one for one in found.fills if _is_corrected(context.ledger.queries, one)]
+        explained = {(one.account, one.symbol) for one in corrected}
         told = tuple(
             one
             for one in found.differences
-            if one.kind not in _NO_CONTRADICTION and not _is_of_more_fills(context, one, report.id)
+            if one.kind not in _NO_CONTRADICTION
+            and not (one.kind == "missing fill" and (one.account, one.symbol) in explained)
+            and not _is_of_more_fills(context, one, report.id)
         )
-        kept = Contradictions(found.method, told, tuple(found.fills))
+        kept = Contradictions(found.method, told, tuple(one for one in found.fills if one not in corrected))
         tied = summarized(found)
     if context.ledger.read_only:
         return tied
@@ -121,6 +126,13 @@ def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | 
             _log, "tearsheet.differs", level=logging.WARNING, id=report.id, file=report.file, text=tied.text
         )
     return tied
+
+
+def _is_corrected(queries: Queries, one: FillDifference) -> bool:
+    """Return whether a fill is not in the books because a correction or bust took it back."""
+    if one.lacking != "books" or one.fill_id is None:
+        return False
+    return queries.exists("superseded_fill", (one.account, execution_key(one.fill_id)))
 
 
 def _is_of_more_fills(context: LedgerContext, one: Difference, source_id: int) -> bool:

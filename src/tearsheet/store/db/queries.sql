@@ -515,6 +515,8 @@ SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped,
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
 -- name: keep_tie_out
 UPDATE batch SET tie_out = ?, contradictions = ? WHERE source_id = ?
+-- name: superseded_fill
+SELECT source_id FROM variant WHERE account = ? AND key = ? AND (fate = 'superseded' OR status <> 'fill') LIMIT 1
 -- name: fill_of_other_import
 SELECT f.id FROM fill f WHERE f.account = ?1 AND (f.symbol = ?2 OR ?2 = '') AND f.time_us >= ?3 AND f.time_us < ?4 AND f.event IS NULL
 AND NOT EXISTS (SELECT 1 FROM sighting g WHERE g.fill_id = f.id AND g.source_id = ?5) LIMIT 1
