@@ -96,6 +96,19 @@ def test_a_file_that_fails_half_way_is_not_there(home: Path) -> None:
     assert not list(home.glob("*half*"))
 
 
+@pytest.mark.parametrize("money", ["decimal", "text"])
+def test_no_text_is_a_formula_and_a_number_below_0_is_a_number(home: Path, place: Place, money: str) -> None:
+    """A cell begins with an apostrophe where a spreadsheet would compute it."""
+    place.write("more.csv", fills_csv(["=HYPERLINK(1),+X,2026-11-19T15:00:00Z,buy,1,10,-1.5,@9"]))
+    with place.tracker() as tracker:
+        tracker.import_file(place.folder / "more.csv")
+    assert run("fills", "--money", money, "-o", "f.csv").exit_code == 0
+    with Path("f.csv").open(encoding="utf-8") as file:
+        [found] = [one for one in csv.DictReader(file) if "HYPERLINK" in one["account"]]
+    assert found["account"] == "'=HYPERLINK(1)"
+    assert (found["symbol"], found["fill_id"], found["commission"]) == ("'+X", "'@9", "-1.5")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, form: FileFormat) -> None:
     if form != "csv":

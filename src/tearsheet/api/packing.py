@@ -49,7 +49,9 @@ def with_money(columns: Sequence[Column], money: Money) -> tuple[Column, ...]:
     if money == "decimal":
         return tuple(columns)
     kind: Literal["float", "text"] = "float" if money == "float" else "text"
-    return tuple(Column(one.name, kind, one.words) if one.type == "decimal" else one for one in columns)
+    return tuple(
+        Column(one.name, kind, one.words, is_amount=True) if one.type == "decimal" else one for one in columns
+    )
 
 
 def pack_chunks(

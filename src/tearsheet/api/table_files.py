@@ -13,6 +13,7 @@ from tearsheet.api.extras import load
 from tearsheet.api.packing import Chunk, tuples
 from tearsheet.app.analysis.table_columns import Column
 from tearsheet.errors import InputError
+from tearsheet.export.csv_cells import escape_formula
 from tearsheet.shared_files import replacing
 from tearsheet.trade.amount import to_plain_string
 
@@ -43,10 +44,16 @@ def _write_csv(file: IO[bytes], columns: Sequence[Column], chunks: Iterable[Chun
     try:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow([column.name for column in columns])
+        to_cells = [_text_cell if column.is_text else cell for column in columns]
         for chunk in chunks:
-            rows.writerows([map(cell, row) for row in tuples(columns, chunk)])
+            for row in tuples(columns, chunk):
+                rows.writerow([to_cell(value) for to_cell, value in zip(to_cells, row, strict=True)])
     finally:
         text.detach()
+
+
+def _text_cell(value: Any) -> str:
+    return escape_formula(cell(value))
 
 
 def _write_parquet(file: IO[bytes], columns: Sequence[Column], chunks: Iterable[Chunk]) -> None:

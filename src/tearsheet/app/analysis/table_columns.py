@@ -13,11 +13,17 @@ ColumnType = Literal["text", "texts", "decimal", "float", "count", "flag", "time
 
 
 class Column(Struct, frozen=True):
-    """Column of a table; `words` say what is in it."""
+    """Column of a table; `words` say what is in it, `is_amount` that its texts are numbers."""
 
     name: str
     type: ColumnType
     words: str
+    is_amount: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether it holds texts that are no numbers."""
+        return self.type in ("text", "texts") and not self.is_amount
 
 
 def _columns(text: str) -> tuple[Column, ...]:

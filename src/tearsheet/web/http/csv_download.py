@@ -2,23 +2,15 @@
 
 import csv
 import io
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flask import Response
 
+from tearsheet.export.csv_cells import escape_formula
 from tearsheet.trade.amount import to_plain_string
 
 _CHUNK_CHARS = 1 << 16
-#: Characters that start a formula in a spreadsheet, full-width forms included.
-_FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
-_LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
-#: Fast path: most texts need no escaping.
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/+#%()-]*")
-#: In locales with decimal commas spreadsheets split lines at `;` and tab, even within quotes.
-_INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_FORMULA_STARTS)}])")
 
 
 def csv_response(columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str) -> Response:
@@ -45,19 +37,9 @@ def _format_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return _escape_formula(value)
+        return escape_formula(value)
     if isinstance(value, tuple):
-        return _escape_formula(", ".join(value))
+        return escape_formula(", ".join(value))
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return str(value) if isinstance(value, int) else to_plain_string(value)
-
-
-def _escape_formula(text: str) -> str:
-    """Return a text on one line, with an apostrophe in front if a spreadsheet would compute it."""
-    if _PLAIN.fullmatch(text):
-        return text
-    line = _INSIDE.sub(r"\1'\2", _LINES.sub(" / ", text))
-    first = next((sign for sign in line if unicodedata.category(sign)[0] not in "CZ"), "")
-    is_formula = line[:1] == "\t" or (first != "" and first in _FORMULA_STARTS)
-    return f"'{line}" if is_formula else line
