@@ -250,6 +250,29 @@ def test_an_account_whose_log_has_only_open_trades_is_judged(place: Place) -> No
         assert tracker.get_summary("daily", scope=Scope("EQ-1")).open_positions == 1
 
 
+def test_open_trades_of_the_logs_of_members_count_for_their_group(place: Place) -> None:
+    place.write(
+        "config/dashboard-targets.yaml",
+        "limits: {default: {stale_after: null}, groups: {G: {members: [B, C], max_open_quantity: 2,"
+        " hedged: breach, stale_after: null}, H: {members: [B, C],"
+        " daily_loss: {amount: 5, basis: open_pnl}, stale_after: null}}}",
+    )
+    place.log("2026-11-20", record(order_id="1", net="9", at=NOON, held=0, account_id="B"))
+    place.log("2026-11-20", entry("2", 1, "AAPL", "BUY", "10") | {"quantity": 3, "account_id": "B"}, mode="a")
+    with place.tracker() as tracker:
+        tracker.sync()
+        found = account_verdicts(tracker).for_account("G")
+        values = {one.name: one.value for one in found.limits}
+        assert (found.state, values["max_open_quantity"], values["hedged"]) == ("breach", 3, 0)
+        unpriced = account_verdicts(tracker).for_account("H")
+        assert unpriced.state == "unknown"
+        assert "1 open trades of the log" in [reason.detail for reason in unpriced.reasons]
+        place.log("2026-11-20", entry("3", 2, "AAPL", "SELL", "10") | {"account_id": "C"}, mode="a")
+        tracker.sync()
+        hedged = {one.name: one.value for one in account_verdicts(tracker).for_account("G").limits}
+        assert hedged["hedged"] == 1
+
+
 def on(day: int, order: str, net: str, hour: int = 12, **more: Any) -> dict[str, Any]:
     """A result on a day of November."""
     return record(order_id=order, net=net, at=datetime(2026, 11, day, hour, tzinfo=UTC), held=0, **more)

@@ -38,9 +38,8 @@ class GroupBooks:
         if live is None or known != key or live.book.plan != group.plan or now < live.book.at:
             live = self._build(name, group, calendar, now)
             self._live[name] = (key, live)
-        if live.book.sums.holdings and any(limit.needs_marks for limit in group.plan.limits):
-            held = [p for member in group.members for p in self._books.open_positions(member)]
-            self._books.mark_positions(live, held, now)
+        self._books.apply_open_log_trades(live, group.members, now)
+        self._books.apply_marks(live, group.members, now)
         live.book.evaluate(now)
         return live
 

@@ -3,6 +3,7 @@
 Every method requires a transaction opened by the caller, so that a book reflects one ledger state.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -85,11 +86,11 @@ class LiveLimitBooks:
         if live is None or not self._is_known(live, plan) or not self._update(live, state_id, now):
             live = self._build(account, plan, now)
         live.tracks_equity = tracks_equity or any(limit.needs_opening_equity for limit in plan.limits)
-        self._apply_open_log_trades(live, state_id, now)
+        self.apply_open_log_trades(live, [account], now)
         live.state_id = state_id
         if live.tracks_equity:
             self._restore_equity(live, now)
-        self._apply_marks(live, now)
+        self.apply_marks(live, [account], now)
         live.book.evaluate(now)
         if live.tracks_equity and live.book.sums.open_at_open is None:
             self._restore_opening(live.book)
@@ -361,8 +362,8 @@ class LiveLimitBooks:
         """Return the open positions of an account."""
         return self._ledger.queries.open_positions(Scope(account))
 
-    def _apply_marks(self, live: LiveLimits, now: datetime) -> None:
-        """Mark open positions to market at the last known prices, if a limit needs it."""
+    def apply_marks(self, live: LiveLimits, members: Sequence[str], now: datetime) -> None:
+        """Mark the open positions of these accounts to market at the last known prices, if a limit needs it."""
         book = live.book
         if not live.tracks_equity and not any(limit.needs_marks for limit in book.plan.limits):
             return
@@ -371,9 +372,9 @@ class LiveLimitBooks:
             book.sums.pnl_open = None if number else ZERO
             book.missing_marks = (f"{number} open trades of the log",) if number else ()
             return
-        self.mark_positions(live, self.open_positions(book.account), now)
+        self._mark_positions(live, [p for one in members for p in self.open_positions(one)], now)
 
-    def mark_positions(self, live: LiveLimits, held: list[Position], now: datetime) -> None:
+    def _mark_positions(self, live: LiveLimits, held: list[Position], now: datetime) -> None:
         """Mark positions to market at the last known prices, those in other currencies at the rate of today."""
         book = live.book
         positions = [p for p in held if p.currency == book.context.currency]
@@ -390,16 +391,18 @@ class LiveLimitBooks:
         if pnl.amount is not None:
             live.equity_peak = book.sums.high_with_open
 
-    def _apply_open_log_trades(self, live: LiveLimits, state_id: str, now: datetime) -> None:
-        """Set the open trades of the log that began until now, once per ledger state."""
+    def apply_open_log_trades(self, live: LiveLimits, members: Sequence[str], now: datetime) -> None:
+        """Set the open trades of these accounts' logs that began until now, once per ledger state."""
+        state_id = self._ledger.state_id
         if live.open_log_state == state_id:
             return
         live.open_log_state = state_id
-        opened = self._ledger.queries.open_log_positions(Scope(live.book.account), self._settings.currency)
+        queries, currency = self._ledger.queries, self._settings.currency
+        opened = [p for one in members for p in queries.open_log_positions(Scope(one), currency)]
         if opened or live.book.sums.logged:
             live.book.set_open_log_trades(
                 (p.last_at, OpenHolding(p.id, p.symbol, signed_open_quantity(p), ZERO))
-                for p in opened
+                for p in sorted(opened, key=lambda one: one.last_at)
                 if not is_ahead(p.last_at, now)
             )
 
