@@ -86,3 +86,14 @@ def test_a_file_read_as_nothing_is_refused_by_its_name_however_often(
     assert "a.csv (generic_fills): 2 new" in said.out
     assert main(["imports", "--json"]) == 0
     assert [one["file"] for one in json.loads(capsys.readouterr().out)] == ["a.csv"]
+
+
+@pytest.mark.parametrize("command", ["rates", "cash"])
+@pytest.mark.parametrize("most", ["-1", "0", "1001"])
+def test_a_list_has_as_many_rows_as_a_page_of_the_api(
+    command: str, most: str, place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    assert main([command, "list", "-n", most]) == EXIT_USAGE
+    assert "1<=x<=1000" in capsys.readouterr().err
+    assert main([command, "list", "-n", "1000"]) == 0

@@ -16,7 +16,14 @@ from tearsheet.app.imports.preview import Preview
 from tearsheet.app.imports.stated_events import open_from_reported, settle, state_opening
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
-from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
+from tearsheet.cli.options import (
+    most_option,
+    open_tracker,
+    scope,
+    scope_options,
+    window_from_options,
+    window_options,
+)
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
 from tearsheet.sources.statements.options import StatementOptions
@@ -304,7 +311,7 @@ def import_cash(file: Path, account: str | None, timezone: str | None) -> int:
 @cash.command("list", short_help="Money that moved, newest first.")
 @window_options
 @scope_options
-@click.option("-n", "most", default=50, show_default=True, help="Number of rows to show.")
+@most_option("Number of rows to show.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_cash(most: int, as_json: bool, **values: Any) -> None:
     """List money of accounts in a window: what it counts as, and the import that brought it."""

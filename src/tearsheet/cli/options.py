@@ -19,6 +19,7 @@ from tearsheet.trade.session import Window, WindowKind
 from tearsheet.trade.value_rule import CURRENCY
 
 F = TypeVar("F", bound=Callable[..., Any])
+MAX_ROWS = 1000
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all")
 
 
@@ -101,6 +102,13 @@ def scope_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def most_option(words: str) -> Callable[[F], F]:
+    """Add -n, as many rows as a page of the API holds at most."""
+    return click.option(
+        "-n", "most", type=click.IntRange(1, MAX_ROWS), metavar="N", default=50, show_default=True, help=words
+    )
 
 
 def base_option(command: F) -> F:

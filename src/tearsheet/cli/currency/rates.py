@@ -9,7 +9,7 @@ import click
 from tearsheet.app.currency.stated_rates import RatesFilter, StatedRates
 from tearsheet.app.reports import RatesReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
-from tearsheet.cli.options import DateType, open_tracker
+from tearsheet.cli.options import DateType, most_option, open_tracker
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
 
@@ -58,7 +58,7 @@ def add(day: str, from_currency: str, to_currency: str, rate: str, source: str, 
 @click.option("--to", "to_currency", metavar="CODE", help="Only to this currency.")
 @click.option("--start", type=DateType(), help="First day.")
 @click.option("--end", type=DateType(), help="Last day (inclusive).")
-@click.option("-n", "most", default=50, show_default=True, help="Number of rates to show, newest first.")
+@most_option("Number of rates to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def list_(most: int, as_json: bool, **values: Any) -> None:
     """List rates, the newest first, with their source and import; those too that a later import corrected."""
