@@ -120,6 +120,8 @@ def test_the_same_rate_twice_is_one_and_a_reciprocal_is_no_contradiction(tmp_pat
         (b"PK\x03\x04broken", "damaged archive"),
         (zipped(("a", HISTORY), ("b", HISTORY)), "holds 2 files"),
         ('date,from,to,rate\n"2026', "line"),
+        (HEADER, "a header without rates"),
+        ("Date, USD, \n2026-03-02, N/A, \n", "a header without rates"),
     ],
 )
 def test_what_is_no_file_of_rates_is_refused(tmp_path: Path, content: str | bytes, words: str) -> None:

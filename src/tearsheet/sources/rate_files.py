@@ -57,7 +57,9 @@ def read_rates(path: Path) -> list[tuple[int, Rate] | Rejection]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(f"{name} is not UTF-8: {error.reason} at byte {error.start}", _WANTED) from None
-    return made_of(_csv_rows(text, name), name)
+    if not (made := made_of(_csv_rows(text, name), name)):
+        raise FormatError(f"{name} is a header without rates", _WANTED)
+    return made
 
 
 def made_of(stated: Iterable[_Stated | Rejection], file: str) -> list[tuple[int, Rate] | Rejection]:

@@ -37,3 +37,11 @@ def test_a_wrong_rate_is_bad_data(shell: Shell) -> None:
     assert json.loads(shell.out)["rejections"][0]["code"] == "bad_number"
     assert shell("rates", "import", "nothing.csv") == 65
     assert "cannot be read" in shell.err
+
+
+def test_a_file_without_rates_is_refused(shell: Shell) -> None:
+    shell.place.write("rates.csv", "date,from,to,rate,source\n")
+    assert shell("rates", "import", "rates.csv") == 65
+    assert "rates.csv is a header without rates" in shell.err
+    assert shell("imports") == 0
+    assert shell.out == "No imports.\n"
