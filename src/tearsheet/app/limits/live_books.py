@@ -401,7 +401,7 @@ class LiveLimitBooks:
         opened = [p for one in members for p in queries.open_log_positions(Scope(one), currency)]
         if opened or live.book.sums.logged:
             live.book.set_open_log_trades(
-                (p.last_at, OpenHolding(p.id, p.symbol, signed_open_quantity(p), ZERO))
+                (p.last_at, OpenHolding(p.id, p.symbol, signed_open_quantity(p), ZERO, p.account))
                 for p in sorted(opened, key=lambda one: one.last_at)
                 if not is_ahead(p.last_at, now)
             )
