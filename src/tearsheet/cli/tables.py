@@ -75,11 +75,14 @@ def _conversion(conversion: Conversion) -> Iterator[str]:
         how = ", ".join((*last.stated, *last.pegs))
         sessions = f"{len(used)} sessions, the last " if len(used) > 1 else ""
         yield f"  {currency:<6}{sessions}{last.session} at {to_plain_string(last.rate)}: {how}"
-    if conversion.fx_result is None:
-        yield f"  {'Currency result':<{_LABEL}}{'—':>{_VALUE}}   {conversion.balance_reason}"
-        return
-    for label, value in (("Currency result", conversion.fx_result), ("Balance", conversion.balance)):
-        yield f"  {label:<{_LABEL}}{format_number(value):>{_VALUE}}"
+    for label, value, reason in (
+        ("Currency result", conversion.fx_result, conversion.fx_reason),
+        ("Balance", conversion.balance, conversion.balance_reason),
+    ):
+        if value is None:
+            yield f"  {label:<{_LABEL}}{'—':>{_VALUE}}   {reason}"
+        else:
+            yield f"  {label:<{_LABEL}}{format_number(value):>{_VALUE}}"
 
 
 def _alerts_and_limits(

@@ -141,7 +141,8 @@ class Conversion(Struct, frozen=True, kw_only=True):
     """A window in the base currency: balance = opening_balance + result + flows + fx_result.
 
     `fx_result` is what rates did to balances, apart from every result. The balances are None, with a reason, where no
-    starting balance is stated. Amounts of `missing` are in none of these.
+    starting balance is stated. Amounts of `missing` are in none of these; where a part of such a currency has a rate,
+    or money was converted from or into it, `fx_result` is None with `fx_reason`, and a balance that lacks it is, too.
     """
 
     base: str
@@ -155,6 +156,7 @@ class Conversion(Struct, frozen=True, kw_only=True):
     result: Decimal
     flows: Decimal
     fx_result: Decimal | None
+    fx_reason: str | None
     opening_balance: Decimal | None
     balance: Decimal | None
     balance_reason: str | None

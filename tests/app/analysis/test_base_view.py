@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -144,6 +145,47 @@ def test_an_explanation_adds_up_and_names_each_rate(place: Place) -> None:
     assert found.total == found.value.value == Decimal("10.85")
     rates = [(one.rate.rate, one.rate.stated) if one.rate else None for one in found.bookings]
     assert rates == [(Decimal("1.085"), ("1 EUR = 1.085 USD (ecb)",))] * 2 + [None] * 2
+
+
+MONEY = "account,time,kind,amount,currency,id\n"
+
+
+def convert(place: Place, day: date, usd: int, eur: int) -> Path:
+    at = f"A,{day}T09:00:00Z,conversion"
+    return place.write(f"{day}.csv", f"{MONEY}{at},{usd},USD,{day}1\n{at},{eur},EUR,{day}2\n")
+
+
+def test_money_in_a_currency_without_a_rate_at_the_end_is_no_loss_by_rates(place: Place) -> None:
+    tracker = bring(place, [trade(1, DAYS[0], "USD", Decimal(12))], [(DAYS[0], "EUR", "1")])
+    tracker.import_file(convert(place, DAYS[0], -9000, 9000))
+    found = conversion(tracker, DAYS[0], date(2026, 11, 19))
+    assert [one.currency for one in found.missing] == ["EUR"]
+    assert (found.fx_result, found.fx_reason) == (None, "missing_rate: no rate of EUR in USD")
+    assert (found.opening_balance, found.balance, found.balance_reason) == (None, None, found.fx_reason)
+    shown = window(tracker, DAYS[0], date(2026, 11, 19)).metrics["balance"]
+    assert (shown.value, shown.reason) == (None, found.fx_reason)
+    StatedRates(tracker).add(("2026-11-19", "EUR", "USD", "1", "ecb"))
+    whole = conversion(tracker, DAYS[0], date(2026, 11, 19))
+    assert (whole.fx_result, whole.balance, whole.missing, whole.fx_reason) == (0, 10110, (), None)
+
+
+def test_a_result_without_a_rate_is_no_result_of_rates(place: Place) -> None:
+    tracker = bring(place, [trade(1, DAYS[0], "EUR", Decimal(102))], [(DAYS[1], "EUR", "1")])
+    found = conversion(tracker, DAYS[0], DAYS[1])
+    assert found.fx_result is None
+    assert found.fx_reason == "missing_rate: no rate of EUR in USD"
+    assert found.balance == 10200  # at the end there is a rate of everything
+
+
+def test_a_currency_that_is_left_out_whole_leaves_the_rest_right(place: Place) -> None:
+    tracker = bring(place, [trade(1, DAYS[0], "EUR", Decimal(12)), trade(2, DAYS[0], "USD", Decimal(7))], [])
+    found = conversion(tracker, DAYS[0], DAYS[1])
+    assert [one.currency for one in found.missing] == ["EUR"]
+    assert (found.fx_result, found.balance) == (0, 10005)
+    # a conversion into it takes money from the rest that comes back nowhere
+    tracker.import_file(convert(place, DAYS[0], -9000, 9000))
+    torn = conversion(tracker, DAYS[0], DAYS[1])
+    assert (torn.fx_result, torn.balance) == (None, None)
 
 
 amounts = st.decimals("-50", "50", places=2)

@@ -41,11 +41,17 @@ Sessions = list[tuple[date, Tally]]
 
 
 class _Converted(Struct):
-    """Sessions in the base currency, the rates used, and the tallies that have none."""
+    """Sessions in the base currency, the rates used, the tallies that have none, and the currencies with a part in."""
 
     sessions: Sessions
     rates: list[SessionRate]
     left_out: dict[str, Sessions]
+    counted: set[str]
+
+    def is_apart(self, money: str) -> bool:
+        """Return whether no amount of a currency is in the sessions, and none came of another or went to one."""
+        moved = (tally.money.converted for _, tally in self.left_out.get(money, ()))
+        return money not in self.counted and not any(moved)
 
 
 class BaseSummaryBuilder(SummaryBuilder):
@@ -169,7 +175,7 @@ class BaseSummaryBuilder(SummaryBuilder):
             self.rates.load((money,), window.start, window.last_day)
             for session, tally in self._own.sessions(window, scope, money):
                 days[session][money] = tally
-        made = _Converted([], [], defaultdict(list))
+        made = _Converted([], [], defaultdict(list), set())
         with_row_rates = self._read_row_rates(window, scope)
         for session, tallies in sorted(days.items()):
             used = {money: self.rates.find(money, session) for money in sorted(tallies)}
@@ -180,8 +186,10 @@ class BaseSummaryBuilder(SummaryBuilder):
             if session in with_row_rates:
                 by_rows, left = self._by_rows(session, scope, left)
                 parts = [by_rows]
+                made.counted |= {one.currency for one in self._of_rows.values()}
             elif len(parts) > 1:
                 parts = [join(parts, self._path(session, scope, found))]
+            made.counted |= found.keys()
             made.sessions += [(session, part) for part in parts]
             for money, tally in left.items():
                 made.left_out[money].append((session, tally))
@@ -240,7 +248,7 @@ class BaseSummaryBuilder(SummaryBuilder):
         total = merge(tally for _, tally in made.sessions)
         missing = {money: _missing(money, own) for money, own in sorted(made.left_out.items())}
         before = after = fx_result = None
-        reason: str | None = "account_only" if scope.needs_row_filter else None
+        reason = fx_reason = "account_only" if scope.needs_row_filter else None
         with exact():
             if reason is None:
                 found = self._balances(window, scope.account)
@@ -251,7 +259,12 @@ class BaseSummaryBuilder(SummaryBuilder):
                 for used in found.rates:
                     if all((one.session, one.currency) != (day, used.from_currency) for one in made.rates):
                         made.rates.append(shown_rate(day, used))
-            if before is not None and after is not None:
+                # what is wholly apart changes nothing of the rest; anything else would pass for a result of rates
+                torn = {money for money in missing if not made.is_apart(money) or money in found.counted}
+                fx_reason = reason or self._without_rate(torn)
+                if lost := torn & found.without_rate:
+                    before, after, reason = None, None, reason or self._without_rate(lost)
+            if before is not None and after is not None and fx_reason is None:
                 fx_result = after - before - total.result - total.money.flows
         return Conversion(
             base=self._base,
@@ -265,12 +278,17 @@ class BaseSummaryBuilder(SummaryBuilder):
             result=total.result,
             flows=total.money.flows,
             fx_result=fx_result,
+            fx_reason=fx_reason,
             opening_balance=before,
             balance=after,
             balance_reason=reason,
             rates=tuple(made.rates),
             missing=tuple(missing.values()),
         )
+
+    def _without_rate(self, moneys: Iterable[str]) -> str | None:
+        named = ", ".join(sorted(moneys))
+        return f"missing_rate: no rate of {named} in {self._base}" if named else None
 
     def _last_day(self, window: Window) -> date:
         """Return the last session of a window that has begun."""
@@ -291,8 +309,10 @@ class BaseSummaryBuilder(SummaryBuilder):
             if rate is None:
                 found.without_rate |= {money} if before or after else set()
                 continue
-            if (before or after) and rate.kind != "same":
-                found.rates.append(rate)
+            if before or after:
+                found.counted.add(money)
+                if rate.kind != "same":
+                    found.rates.append(rate)
             found.add(before * self._rate_before(money, window, rate), after * rate.rate)
         return found
 
@@ -312,12 +332,13 @@ class BaseSummaryBuilder(SummaryBuilder):
 
 
 class _BaseBalances(Struct):
-    """Balances in the base before a window and at its end, their rates, and the currencies that have none."""
+    """Balances in the base before a window and at its end, their rates, the currencies in them and without a rate."""
 
     before: Decimal | None
     after: Decimal | None
     rates: list[UsedRate] = []
     without_rate: set[str] = set()
+    counted: set[str] = set()
     reason: str | None = None
 
     def add(self, before: Decimal, after: Decimal) -> None:

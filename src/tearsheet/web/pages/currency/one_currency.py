@@ -47,12 +47,15 @@ def _content(query: QueryContext, summary: Any, filters: dict[str, Any]) -> dict
         "title": f"In {conversion.base}",
         "summary": summary,
         "conversion": conversion,
+        "balances": [
+            ("Currency result", conversion.fx_result, conversion.fx_reason, True),
+            ("Balance", conversion.balance, conversion.balance_reason, False),
+        ],
         "sums": [
             ("Net P&L", conversion.net_pnl),
             ("Fees", -conversion.fees),
             ("Result", conversion.result),
             ("Deposits and withdrawals", conversion.flows),
-            ("Currency result", conversion.fx_result),
         ],
         "rates": conversion.rates[-_MOST_RATES:][::-1],
         "left": max(len(conversion.rates) - _MOST_RATES, 0),
