@@ -185,6 +185,7 @@ WHOLE = {
     "repeated_orders",
     "doubts",
     "doubt_of_code",
+    "set_multiplier",
     "marks",
     "links",
     "absences",
