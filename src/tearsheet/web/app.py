@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from tearsheet import log
@@ -31,10 +31,11 @@ from tearsheet.web.http.environ_keys import REQUEST_ID
 from tearsheet.web.http.errors import RETRY_AFTER_S, HttpError, error_response, from_error, internal_error
 from tearsheet.web.http.middleware import RequestMiddleware
 from tearsheet.web.http.operation import Api, Operation
+from tearsheet.web.http.plain_answers import PlainAnswers
 from tearsheet.web.pages import dashboard
 from tearsheet.web.pages.frame import error_page
 from tearsheet.web.server.context import AppContext
-from tearsheet.web.server.guard_watch import GuardMonitor, add_guard_monitor
+from tearsheet.web.server.guard_watch import GuardMonitor, guard_monitor
 
 _log = logging.getLogger("tearsheet")
 
@@ -51,8 +52,9 @@ def create_application(settings: Settings | None, clock: Callable[[], datetime])
     app_context = AppContext(settings, clock)
     app.extensions["tearsheet"] = app_context
     _add_errors(app, app_context)
-    app.wsgi_app = RequestMiddleware(app.wsgi_app, app_context.metrics)  # type: ignore[method-assign]
-    apis = _apis(app_context, add_guard_monitor(app, app_context))
+    plain = PlainAnswers()
+    app.wsgi_app = RequestMiddleware(plain.below(app.wsgi_app), app_context.metrics)  # type: ignore[method-assign]
+    apis = _apis(app_context, guard_monitor(app_context), plain)
     add_docs(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
@@ -61,13 +63,13 @@ def create_application(settings: Settings | None, clock: Callable[[], datetime])
     return app
 
 
-def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> list[Api]:
-    def guard(operation: Operation) -> None:
+def _apis(app_context: AppContext, monitor: GuardMonitor | None, plain: PlainAnswers) -> list[Api]:
+    def guard(asked: Request, operation: Operation) -> None:
         app_context.start_webhook()
-        app_context.access.authorize(request, operation.level)
+        app_context.access.authorize(asked, operation.level)
 
     performance, trading, risk, events, ops, documents = (
-        Api(name, guard) for name in ("performance", "trading", "risk", "events", "ops", "documents")
+        Api(name, guard, plain) for name in ("performance", "trading", "risk", "events", "ops", "documents")
     )
     add_performance(performance, app_context)
     add_charts(performance, app_context)
@@ -80,11 +82,11 @@ def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> list[A
     add_rates(trading, app_context)
     add_notes(trading, app_context)
     add_alerts(trading, app_context)
-    add_risk(risk, app_context)
+    add_risk(risk, app_context, monitor)
     add_sources(risk, app_context)
     add_events(events, app_context)
-    add_health(ops, app_context, guard_monitor)
-    add_prometheus(ops, app_context, guard_monitor)
+    add_health(ops, app_context, monitor)
+    add_prometheus(ops, app_context, monitor)
     return [performance, trading, risk, events, ops, documents]
 
 

@@ -16,7 +16,8 @@ from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Operation
-from tearsheet.web.http.responses import format_timestamp, json_response, success_head, success_response
+from tearsheet.web.http.plain_answers import Environ, PlainAnswer, PlainView
+from tearsheet.web.http.responses import format_timestamp, success_head, success_response
 from tearsheet.web.schemas import performance as answers
 from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.server.context import AppContext, QueryContext
@@ -66,8 +67,8 @@ def add_performance(api: Api, app_context: AppContext) -> None:
             response_type=answer,
             statuses=(304, 404, 422),
         )
-        api.add(operation, _period_view(app_context, kind))
-    api.add(
+        api.add_plain(operation, _period_view(app_context, kind))
+    api.add_plain(
         Operation(
             method="GET",
             path="/api/performance/summary",
@@ -120,8 +121,10 @@ class Money(Struct, frozen=True):
         return self.currency if self.base is None else f"{self.currency or ''}>{self.base}"
 
 
-def _period_view(app_context: AppContext, kind: str) -> Callable[..., Response]:
-    def view(date: date | None, currency: str | None, base: str | None, **scope: Any) -> Response:
+def _period_view(app_context: AppContext, kind: str) -> PlainView:
+    def view(
+        environ: Environ, date: date | None, currency: str | None, base: str | None, **scope: Any
+    ) -> PlainAnswer:
         def content(judged: Judged, window: Window) -> dict[str, Any]:
             return {
                 "period": kind,
@@ -136,8 +139,8 @@ def _period_view(app_context: AppContext, kind: str) -> Callable[..., Response]:
         def choose_window(query: QueryContext) -> Window:
             return query.tracker.window(_KINDS[kind], start=date)
 
-        return _cached_response(
-            app_context, kind, choose_window, Scope(**scope), Money(currency, base), content
+        return _cached_answer(
+            app_context, environ, kind, choose_window, Scope(**scope), Money(currency, base), content
         )
 
     return view
@@ -153,8 +156,9 @@ def _bounds(kind: str, window: Window) -> dict[str, date]:
 _KINDS: Mapping[str, WindowKind] = {"daily": "daily", "weekly": "weekly", "monthly": "monthly"}
 
 
-def _summary_view(app_context: AppContext) -> Callable[..., Response]:
+def _summary_view(app_context: AppContext) -> PlainView:
     def view(
+        environ: Environ,
         window: WindowKind,
         start: date | None,
         end: date | None,
@@ -162,7 +166,7 @@ def _summary_view(app_context: AppContext) -> Callable[..., Response]:
         currency: str | None,
         base: str | None,
         **scope: Any,
-    ) -> Response:
+    ) -> PlainAnswer:
         def content(judged: Judged, chosen: Window) -> dict[str, Any]:
             plain = summary_json(judged.summary, judged.alerts)
             del plain["freshness"]  # inserted by the clock
@@ -171,8 +175,9 @@ def _summary_view(app_context: AppContext) -> Callable[..., Response]:
         def choose_window(query: QueryContext) -> Window:
             return query.tracker.window(window, start=start, end=end, rolling=rolling)
 
-        return _cached_response(
+        return _cached_answer(
             app_context,
+            environ,
             f"summary-{window}",
             choose_window,
             Scope(**scope),
@@ -222,8 +227,9 @@ def _definitions(app_context: AppContext) -> Response:
     return success_response(app_context.timestamp, rows)
 
 
-def _cached_response(
+def _cached_answer(
     app_context: AppContext,
+    environ: Environ,
     period: str,
     choose_window: Callable[[QueryContext], Window],
     scope: Scope,
@@ -231,7 +237,7 @@ def _cached_response(
     content: Callable[[Judged, Window], dict[str, Any]],
     *,
     fresh: bool = False,
-) -> Response:
+) -> PlainAnswer:
     """Return the cached or computed answer, with its timestamp and data age of now.
 
     Its ETag and cache key name the targets, limits and alerts that it was judged by. `fresh` inserts the
@@ -240,8 +246,8 @@ def _cached_response(
     with app_context.query() as query:
         judge = Judge(query.tracker, scope.account, query.sync_errors, tolerant=True)
         query = replace(query, state_id=f"{query.state_id}.{judge.digest}")
-        if (unchanged := app_context.not_modified(query)) is not None:
-            return unchanged
+        if app_context.is_not_modified(query, environ):
+            return PlainAnswer(304)
         window = choose_window(query)
 
         def compute() -> bytes:
@@ -258,7 +264,7 @@ def _cached_response(
 
         body = app_context.cached_answer(query, period, window, scope, money.cache_key, compute)
         feeds = json_line(judge.feeds()) if fresh else None
-    return json_response(_insert_clock(body, app_context.now, feeds))
+    return PlainAnswer(200, _insert_clock(body, app_context.now, feeds))
 
 
 def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from tearsheet.web.http.bodies import BY, NOTE, cursor_from, idempotency_key, is
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.parameters import NAME, cursor_of
-from tearsheet.web.http.responses import success_response
+from tearsheet.web.http.plain_answers import PlainAnswer
+from tearsheet.web.http.responses import success_body, success_response
 from tearsheet.web.schemas import risk as answers
 from tearsheet.web.schemas.answer import Answer, PageAnswer
 from tearsheet.web.server.context import AppContext, QueryContext
+from tearsheet.web.server.guard_watch import GuardMonitor
 
 _ACCOUNT = {"type": "string", "pattern": NAME}
 _ACCOUNT_NEEDED = replace(parameters.ACCOUNT, description="The account.", required=True)
@@ -50,9 +52,9 @@ _VERDICT_DESCRIPTION = (
 )
 
 
-def add_risk(api: Api, app_context: AppContext) -> None:
-    """Add the operations under `/api/risk`."""
-    api.add(
+def add_risk(api: Api, app_context: AppContext, monitor: GuardMonitor | None) -> None:
+    """Add the operations under `/api/risk`; answered verdicts are polls of guards."""
+    api.add_plain(
         Operation(
             method="GET",
             path="/api/risk/verdict",
@@ -63,7 +65,7 @@ def add_risk(api: Api, app_context: AppContext) -> None:
             response_type=(Answer[Verdict], Answer[answers.VerdictList]),
             statuses=(422,),
         ),
-        lambda account: _verdict(app_context, account),
+        lambda environ, account: _verdict(app_context, monitor, account),
     )
     api.add(
         Operation(
@@ -141,13 +143,18 @@ _EXAMPLE = {
 }
 
 
-def _verdict(app_context: AppContext, account: str | None) -> Response:
+def _verdict(app_context: AppContext, monitor: GuardMonitor | None, account: str | None) -> PlainAnswer:
     with app_context.query() as query:
         verdicts = account_verdicts(query.tracker)
+        found: object
         if account is not None:
-            return success_response(app_context.timestamp, verdicts.for_account(account, query.sync_errors))
-        found = verdicts.all(query.sync_errors)
-        return success_response(app_context.timestamp, _all_verdicts(app_context, query, found))
+            found = verdicts.for_account(account, query.sync_errors)
+        else:
+            found = _all_verdicts(app_context, query, verdicts.all(query.sync_errors))
+        body = success_body(app_context.timestamp, found)
+    if monitor is not None:
+        monitor.record_poll(account)
+    return PlainAnswer(200, body)
 
 
 def _status(app_context: AppContext, account: str) -> Response:

@@ -8,12 +8,13 @@ document (`openapi.py`) is generated from the same operations, so both always ag
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Request, Response, request
 from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
 from tearsheet.web.http.environ_keys import ROUTE
 from tearsheet.web.http.errors import HttpError
+from tearsheet.web.http.plain_answers import PlainAnswers, PlainView
 
 Json = dict[str, Any]
 AccessLevel = Literal["open", "read", "write", "risk"]
@@ -58,12 +59,28 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 class Api:
-    """Operations of one blueprint. `guard` is called with the operation before its view."""
+    """Operations of one blueprint. `guard` is called with the request and the operation before its view."""
 
-    def __init__(self, name: str, guard: Callable[[Operation], None]) -> None:
+    def __init__(
+        self, name: str, guard: Callable[[Request, Operation], None], plain: PlainAnswers | None = None
+    ) -> None:
         self.blueprint = Blueprint(name, __name__)
         self.operations: list[Operation] = []
         self._guard = guard
+        self._plain = plain or PlainAnswers()
+
+    def add_plain(self, operation: Operation, view: PlainView) -> None:
+        """Register a view of a GET without path parameters that needs the environment of the request only."""
+
+        def guard(asked: Request) -> None:
+            self._guard(asked, operation)
+
+        def answer(**values: Any) -> Response:
+            made = view(request.environ, **values)
+            self._plain.remember(request.environ, guard, view, values)
+            return made.response()
+
+        self.add(operation, answer)
 
     def add(self, operation: Operation, view: View) -> None:
         """Register a view of an operation and its aliases; its parameters are keyword arguments."""
@@ -73,7 +90,7 @@ class Api:
 
         def answer(**in_path: str) -> Response:
             request.environ[ROUTE] = operation.path
-            self._guard(operation)
+            self._guard(request, operation)
             if defaults is not None and not request.environ.get("QUERY_STRING"):
                 values = defaults
             else:

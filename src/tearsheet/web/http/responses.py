@@ -20,8 +20,13 @@ def json_response(body: bytes, status: int = 200) -> Response:
 
 def success_response(timestamp: str, data: object, status: int = 200, **more: object) -> Response:
     """Return a successful answer; `more` are fields after `data`."""
+    return json_response(success_body(timestamp, data, **more), status)
+
+
+def success_body(timestamp: str, data: object, **more: object) -> bytes:
+    """Return the JSON of a successful answer."""
     fields = {"status": "success", "timestamp": timestamp, "data": to_plain_builtins(data), **more}
-    return json_response(json_line(fields) + b"\n", status)
+    return json_line(fields) + b"\n"
 
 
 def success_head(now: datetime) -> bytes:

@@ -12,6 +12,7 @@ from zlib import crc32
 
 from flask import Response, request
 from msgspec import Struct
+from werkzeug.http import parse_etags
 
 from tearsheet.app.alerts.webhook import open_queue, run_delivery_loop
 from tearsheet.app.analysis.notes import notes_state_id
@@ -24,6 +25,7 @@ from tearsheet.trade.session import Window
 from tearsheet.web.http.auth import Access, Tokens
 from tearsheet.web.http.environ_keys import ETAG
 from tearsheet.web.http.metrics import Metrics
+from tearsheet.web.http.plain_answers import Environ
 from tearsheet.web.http.responses import format_timestamp
 from tearsheet.web.server.answer_cache import create_answer_cache
 from tearsheet.web.server.tracker_pool import TrackerPool
@@ -103,17 +105,20 @@ class AppContext:
 
     def not_modified(self, query: "QueryContext") -> Response | None:
         """Return 304 if the client has the answer of this state, otherwise None."""
-        environ = request.environ
+        return Response(status=304) if self.is_not_modified(query, request.environ) else None
+
+    def is_not_modified(self, query: "QueryContext", environ: Environ) -> bool:
+        """Return whether the client has the answer of this state, and note its tag for the answer."""
         if query.sync_errors:
-            return None
+            return False
         # with the address, so that the tag of another resource never matches
         address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
         tag = f"{query.state_id}.{crc32(address.encode('utf-8', 'replace')):08x}"
         environ[ETAG] = f'W/"{tag}"'
         if "HTTP_IF_NONE_MATCH" not in environ:
-            return None
-        tags = request.if_none_match  # checked by name: `*` would match any state
-        return Response(status=304) if tags.is_weak(tag) or tags.is_strong(tag) else None
+            return False
+        tags = parse_etags(environ["HTTP_IF_NONE_MATCH"])  # checked by name: `*` would match any state
+        return tags.is_weak(tag) or tags.is_strong(tag)
 
     def cached_answer(
         self,

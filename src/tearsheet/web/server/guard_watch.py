@@ -4,8 +4,6 @@ import logging
 import time
 from contextlib import suppress
 
-from flask import Flask, Response, request
-
 from tearsheet.app.limits.guard_heartbeat import ALL_ACCOUNTS, last_polls, missing_guards, record_poll
 from tearsheet.errors import StoreError
 from tearsheet.log import log_event
@@ -28,15 +26,13 @@ class GuardMonitor:
         self._recorded: dict[str, float] = {}
         self._missing: frozenset[str] = frozenset()
 
-    def record_poll(self, response: Response) -> Response:
-        """Record an answered poll of a verdict."""
-        if request.path == "/api/risk/verdict" and response.status_code == 200:
-            account, now = request.args.get("account", ALL_ACCOUNTS), time.monotonic()
-            if now - self._recorded.get(account, -1e9) >= _RECORD_EVERY_S:
-                with suppress(StoreError), self._app_context.tracker_pool.borrow() as tracker:
-                    record_poll(tracker, account, _LOCK_TIMEOUT_S)
-                    self._recorded[account] = now
-        return response
+    def record_poll(self, account: str | None) -> None:
+        """Record an answered poll of the verdict of an account, or of all."""
+        name, now = account or ALL_ACCOUNTS, time.monotonic()
+        if now - self._recorded.get(name, -1e9) >= _RECORD_EVERY_S:
+            with suppress(StoreError), self._app_context.tracker_pool.borrow() as tracker:
+                record_poll(tracker, name, _LOCK_TIMEOUT_S)
+                self._recorded[name] = now
 
     def missing(self, query: QueryContext) -> dict[str, int]:
         """Return the accounts without a guard, with the minutes since its last poll; log each new one."""
@@ -61,10 +57,6 @@ class GuardMonitor:
         return [age]
 
 
-def add_guard_monitor(app: Flask, app_context: AppContext) -> GuardMonitor | None:
-    """Monitor guards, unless the setting is 0."""
-    if not app_context.settings.guard_absent_minutes:
-        return None
-    monitor = GuardMonitor(app_context)
-    app.after_request(monitor.record_poll)
-    return monitor
+def guard_monitor(app_context: AppContext) -> GuardMonitor | None:
+    """Return a monitor of guards; None if the setting is 0."""
+    return GuardMonitor(app_context) if app_context.settings.guard_absent_minutes else None
