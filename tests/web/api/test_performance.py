@@ -275,7 +275,7 @@ def test_the_metrics_are_defined(api: Api) -> None:
 def test_a_window_that_makes_no_sense_is_refused(api: Api) -> None:
     for query, words in (
         ("window=daily&start=2026-11-20&end=2026-11-19", "is before the start date"),
-        ("window=custom", "custom window needs"),
+        ("window=custom", "custom period needs"),
         ("window=hourly", "allowed is daily"),
         ("start=20261120", "YYYY-MM-DD"),
         ("rolling=0", "from 1 to 100000"),
