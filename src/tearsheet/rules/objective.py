@@ -62,7 +62,10 @@ class DayFacts(Struct, frozen=True):
 
 
 class ObjectiveFacts(Struct, frozen=True):
-    """What objectives are judged by: sessions in order since the start, and since the last payout on `paid_on`."""
+    """What objectives are judged by: sessions in order since the start, and since the last payout on `paid_on`.
+
+    `lacks_rate`: the sessions lack what was made in another currency, because a rate is missing.
+    """
 
     days: tuple[DayFacts, ...]
     days_since_payout: tuple[DayFacts, ...]
@@ -70,6 +73,7 @@ class ObjectiveFacts(Struct, frozen=True):
     is_flat: bool
     starting_balance: Decimal | None
     paid_on: date | None = None
+    lacks_rate: bool = False
 
 
 class ObjectiveView(Struct, frozen=True, kw_only=True):
@@ -120,6 +124,8 @@ class _Judge:
         }
 
     def view(self, one: Objective) -> ObjectiveView:
+        if self._facts.lacks_rate and one.name != "min_trading_days":
+            return self._unknown(one, None, "other_currencies")
         return self._views[one.name](one)
 
     def _days(self, one: Objective) -> list[DayFacts]:
@@ -174,13 +180,17 @@ class _Judge:
         )
 
     def _without_start(self, one: Objective, value: Decimal | None) -> ObjectiveView:
+        return self._unknown(one, value, "no_starting_balance")
+
+    def _unknown(self, one: Objective, value: Decimal | None, reason: str) -> ObjectiveView:
+        """Return an objective that cannot be judged; it stays open."""
         return ObjectiveView(
             name=one.name,
             state="open",
             value=value,
             threshold=None,
             missing=None,
-            reason="no_starting_balance",
+            reason=reason,
             since=self._since(one),
             by=one.by,
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from tearsheet.app.limits.foreign_bookings import ForeignBookings
 from tearsheet.app.limits.live_books import LiveLimitBooks
 from tearsheet.app.limits.live_limits import LiveLimits
 from tearsheet.performance.tally import Tally
@@ -29,6 +30,10 @@ class ObjectiveReader:
         self._settings, self._live = settings, live
         self._account, self._currency = book.account, book.context.currency
         self._calendar: TradingCalendar = book.context.calendar
+        chosen, others = books.currency_of(self._account, EARLIEST.date(), None)
+        self._others = ({chosen} | others) - {self._currency}
+        self._foreign = ForeignBookings(ledger, self._calendar, self._currency) if self._others else None
+        self._unconverted: set[str] = set()
 
     def facts(self, objectives: Sequence[Objective], starting_balance: Decimal | None) -> ObjectiveFacts:
         """Return the sessions that the objectives count."""
@@ -39,23 +44,29 @@ class ObjectiveReader:
         equity = self._equity_changes(sessions) if any(one.measure == "equity" for one in objectives) else {}
         days = self._days(sessions, opened, equity)
         paid_at = self._last_payout() if any(one.since_payout for one in objectives) else None
+        since_payout = days if paid_at is None else self._since_payout(paid_at, opened, equity)
         return ObjectiveFacts(
             days=days,
-            days_since_payout=days if paid_at is None else self._since_payout(paid_at, opened, equity),
+            days_since_payout=since_payout,
             today=self._live.book.session,
             is_flat=not sums.is_open,
             starting_balance=starting_balance,
             paid_on=None if paid_at is None else self._calendar.trading_day_of(paid_at),
+            lacks_rate=bool(self._unconverted),
         )
 
     def _sessions(self) -> list[tuple[date, Tally]]:
-        if self._calendar is self._settings.calendar:
+        if self._calendar is self._settings.calendar and self._foreign is None:
             return self._tallies.between(self._account, EARLIEST.date(), LATEST.date(), self._currency)
         return self._tallied(EARLIEST)
 
     def _tallied(self, since: datetime) -> list[tuple[date, Tally]]:
-        """Return the sessions by the account's own calendar, from an instant on."""
+        """Return the sessions by the account's own calendar, from an instant on, other currencies converted."""
         bookings, closed = self._queries.in_window(self._account, since, LATEST)
+        if self._foreign is not None:
+            rows = self._foreign.convert(bookings, closed)
+            bookings, closed = rows.bookings, rows.closed
+            self._unconverted |= rows.unconverted & self._others
         rules = TallyRules(self._settings.breakeven_band, self._settings.breakeven_streak == "break")
         by_day: dict[date, tuple[list[Booking], list[Position]]] = {}
         for booking in bookings:
@@ -90,7 +101,8 @@ class ObjectiveReader:
     def _last_payout(self) -> datetime | None:
         span = (to_micros(EARLIEST), to_micros(LATEST), self._account)
         found = map(booking_from_row, self._queries.rows(BookingRow, "cash_between", span))
-        paid = (one.time for one in found if one.currency == self._currency and _is_payout(one))
+        counted = {self._currency, *self._others}
+        paid = (one.time for one in found if one.currency in counted and _is_payout(one))
         return max(paid, default=None)
 
     def _since_payout(
