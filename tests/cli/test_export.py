@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from tearsheet.api.packing import Chunk, pack_chunks
 from tearsheet.api.table_files import FORMATS, FileFormat, write
 from tearsheet.app.analysis.table_columns import TABLES
+from tearsheet.app.config.edit_accounts import AccountsEditor
 from tearsheet.cli import tearsheet
 from tearsheet.performance.summary import Scope
 from tests.support.place import Place, fills_csv
@@ -82,6 +83,30 @@ def test_wrong_use_is_said_in_words(home: Path) -> None:
     assert main(["export", "fills", "--tag", "x"]) == EXIT_USAGE
     assert main(["export", "orders"]) == EXIT_USAGE
     assert not list(home.glob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "nearest"), [("--account", "AA", "'A'"), ("--currency", "USDD", "'USD'")]
+)
+@pytest.mark.parametrize("table", ["fills", "days", "rejections"])
+def test_an_account_or_currency_that_is_not_there_is_no_empty_table(
+    home: Path, capsys: pytest.CaptureFixture[str], table: str, option: str, name: str, nearest: str
+) -> None:
+    from tearsheet.cli import EXIT_USAGE, main
+
+    assert main(["export", table, option, name]) == EXIT_USAGE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{option[2:]} is {name!r}" in said.err
+    assert f"did you mean {nearest}?" in said.err
+
+
+def test_a_stated_account_or_currency_without_trades_is_an_empty_table(home: Path, place: Place) -> None:
+    place.write("config/accounts.yaml", "accounts: {C: {starting_balance: {EUR: 100}}}")
+    with place.tracker() as tracker:
+        AccountsEditor(tracker).set_file(place.folder / "config/accounts.yaml", "kim")
+    assert rows_of(run("fills", "--account", "C")) == []
+    assert rows_of(run("fills", "--currency", "EUR")) == []
 
 
 def test_a_file_that_fails_half_way_is_not_there(home: Path) -> None:

@@ -97,3 +97,13 @@ def test_a_list_has_as_many_rows_as_a_page_of_the_api(
     assert main([command, "list", "-n", most]) == EXIT_USAGE
     assert "1<=x<=1000" in capsys.readouterr().err
     assert main([command, "list", "-n", "1000"]) == 0
+
+
+def test_cash_of_an_account_that_is_not_there_is_no_empty_table(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    assert main(["cash", "add", "Sim101", "deposit", "5"]) == 0
+    assert main(["cash", "list", "-w", "all", "-a", "Sim101"]) == 0
+    assert main(["cash", "list", "-a", "Sim11"]) == EXIT_USAGE
+    assert "did you mean 'Sim101'?" in capsys.readouterr().err

@@ -91,9 +91,7 @@ class ScopedLedger:
             "account": account, "strategy": strategy, "symbol": symbol,
             "mode": mode, "tag": tag, "currency": currency,
         }  # fmt: skip
-        for kind, name in wanted.items():
-            if arguments.text(name, kind) is not None:
-                arguments.choice(name, kind, self._home.names(kind))
+        self._home.check_filters(**wanted)
         scope = Scope(
             account or own.account, strategy or own.strategy, symbol or own.symbol, mode or own.mode
         )

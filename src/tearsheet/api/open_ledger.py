@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ from tearsheet.api.notebook import Chart, Report
 from tearsheet.app import arguments
 from tearsheet.app.analysis.charts import Charts, Selection, selection_of
 from tearsheet.app.analysis.summaries import summary_builder
-from tearsheet.app.analysis.table_rows import TableScope, known_names
+from tearsheet.app.analysis.table_rows import TableScope, check_filters
 from tearsheet.app.imports.log_sync import unread_reasons
 from tearsheet.app.judgement import Judge, Judged
 from tearsheet.app.known_ledger import KnownLedger
@@ -73,9 +73,9 @@ class OpenedLedger:
             self.is_open = False
             self._finish()
 
-    def names(self, kind: str) -> Iterable[str]:
-        """Return the names that a filter may have."""
-        return known_names(self.tracker, kind)
+    def check_filters(self, **filters: str | None) -> None:
+        """Raise UsageError with the nearest known name for a filter that names what the ledger does not have."""
+        check_filters(self.tracker, **filters)
 
     def stale_reasons(self) -> list[PartialReason]:
         """Return why the ledger may be behind its files; nothing is read of them."""

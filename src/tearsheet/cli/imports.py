@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tearsheet.app.analysis.lists import Lists
+from tearsheet.app.analysis.table_rows import check_filters
 from tearsheet.app.imports.api_posts import state_cash
 from tearsheet.app.imports.history import Import, ImportHistory, UndoInfo
 from tearsheet.app.imports.import_file import ImportJob, import_file
@@ -317,6 +318,7 @@ def list_cash(most: int, as_json: bool, **values: Any) -> None:
     """List money of accounts in a window: what it counts as, and the import that brought it."""
     with open_tracker() as tracker:
         tracker.sync()
+        check_filters(tracker, account=values["account"])
         window = window_from_options(tracker, values)
         found = Lists(tracker).cash(window, scope(values), most, None).items
         zone = tracker.settings.calendar.timezone

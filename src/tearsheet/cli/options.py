@@ -16,7 +16,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window, WindowKind
-from tearsheet.trade.value_rule import CURRENCY
+from tearsheet.trade.value_rule import CURRENCY, ValueRule
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_ROWS = 1000
@@ -42,9 +42,12 @@ class CurrencyType(click.ParamType[str]):
 
     name = "CODE"
 
+    def __init__(self, rule: ValueRule[str] = CURRENCY) -> None:
+        self._rule = rule
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            return CURRENCY.convert(value)
+            return self._rule.convert(value)
         except ValueError:
             self.fail(f"{value!r} is no currency code; use one such as USD", param, ctx)
 

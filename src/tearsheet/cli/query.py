@@ -13,7 +13,7 @@ from tearsheet.api.packing import MONEY, Money, pack_chunks, with_money
 from tearsheet.api.table_files import FORMATS, FileFormat, write, write_to
 from tearsheet.app.analysis.notes import NoteSummary, TradeNotes
 from tearsheet.app.analysis.table_columns import TABLES, TableName
-from tearsheet.app.analysis.table_rows import TableRows, TableScope
+from tearsheet.app.analysis.table_rows import TableRows, TableScope, check_filters
 from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, ReplacedFill
 from tearsheet.cli.options import (
     DateType,
@@ -181,6 +181,7 @@ def export(
     with open_tracker() as tracker:
         for reason in tracker.refresh(30.0):
             click.echo(f"  PARTIAL      {reason.code}: {reason.detail}", err=True)
+        check_filters(tracker, account=values["account"], currency=values["currency"])
         chosen = TableScope(
             values["start"],
             values["end"],

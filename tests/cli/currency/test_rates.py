@@ -45,3 +45,9 @@ def test_a_file_without_rates_is_refused(shell: Shell) -> None:
     assert "rates.csv is a header without rates" in shell.err
     assert shell("imports") == 0
     assert shell.out == "No imports.\n"
+
+
+def test_a_list_of_what_is_no_code_is_wrong_use(shell: Shell) -> None:
+    assert shell("rates", "list", "--from", "EUR/USD") == 64
+    assert "'EUR/USD' is no currency code" in shell.err
+    assert shell("rates", "list", "--to", "1inch") == 0

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from tearsheet.app import arguments
 from tearsheet.app.analysis.balances import balances_of
 from tearsheet.app.analysis.lists import Lists, PositionView, position_view
 from tearsheet.app.analysis.notes import tags_by_position
 from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.analysis.table_columns import TableName
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.errors import UsageError
 from tearsheet.performance.account import BalanceDay, balance_days
 from tearsheet.performance.series import daily_curve
@@ -315,6 +317,13 @@ class TableRows:
             yield (r.file, r.line, r.account, r.code, r.reason, r.hint, r.text)
 
 
+def check_filters(context: LedgerContext, **filters: str | None) -> None:
+    """Raise UsageError with the nearest known name for a filter that names what the ledger does not have."""
+    for kind, name in filters.items():
+        if arguments.text(name, kind) is not None:
+            arguments.choice(name, kind, known_names(context, kind))
+
+
 def known_names(context: LedgerContext, kind: str) -> Sequence[str]:
     """Return the names that a filter of a kind may have: account, strategy, symbol, mode, tag or currency."""
     if kind == "mode":
@@ -322,13 +331,20 @@ def known_names(context: LedgerContext, kind: str) -> Sequence[str]:
     with context.ledger.snapshot() as queries:
         if kind == "tag":
             return sorted(set().union(*tags_by_position(queries).values()))
+        stated = kept_accounts(context.ledger).accounts
         if kind == "currency":
-            return context.ledger.tallies.currencies(None, date.min, date.max)
+            booked = context.ledger.tallies.currencies(None, date.min, date.max)
+            opened = {
+                code
+                for terms in stated.values()
+                for code in (terms.currency, *(terms.starting_balance or ()))
+            }
+            return sorted({*booked, context.settings.currency, *filter(None, opened)})
         logged = queries.open_log_positions(Scope(), context.settings.currency)
         held = {getattr(one, kind) for one in (*queries.open_positions(Scope()), *logged)}
         column: NameColumn = kind  # type: ignore[assignment]
         closed = queries.accounts() if kind == "account" else distinct_names(queries, column, None)
-        return sorted({*closed, *filter(None, held)})
+        return sorted({*closed, *(stated if kind == "account" else ()), *filter(None, held)})
 
 
 def share(part: Decimal, whole: Decimal) -> Decimal | None:

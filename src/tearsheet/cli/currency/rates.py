@@ -9,9 +9,10 @@ import click
 from tearsheet.app.currency.stated_rates import RatesFilter, StatedRates
 from tearsheet.app.reports import RatesReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
-from tearsheet.cli.options import DateType, most_option, open_tracker
+from tearsheet.cli.options import CurrencyType, DateType, most_option, open_tracker
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
+from tearsheet.trade.value_rule import COIN
 
 
 @click.group(short_help="Exchange rates: import, add, list.")
@@ -54,17 +55,19 @@ def add(day: str, from_currency: str, to_currency: str, rate: str, source: str, 
 
 
 @rates.command("list", short_help="List the newest rates.")
-@click.option("--from", "from_currency", metavar="CODE", help="Only from this currency.")
-@click.option("--to", "to_currency", metavar="CODE", help="Only to this currency.")
+@click.option(
+    "--from", "from_currency", type=CurrencyType(COIN), metavar="CODE", help="Only from this currency."
+)
+@click.option("--to", "to_currency", type=CurrencyType(COIN), metavar="CODE", help="Only to this currency.")
 @click.option("--start", type=DateType(), help="First day.")
 @click.option("--end", type=DateType(), help="Last day (inclusive).")
 @most_option("Number of rates to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def list_(most: int, as_json: bool, **values: Any) -> None:
     """List rates, the newest first, with their source and import; those too that a later import corrected."""
-    one, other = ((values[name] or "").upper() or None for name in ("from_currency", "to_currency"))
+    wanted = RatesFilter(values["from_currency"], values["to_currency"], values["start"], values["end"])
     with open_tracker() as tracker:
-        found = StatedRates(tracker).list(RatesFilter(one, other, values["start"], values["end"]), most)
+        found = StatedRates(tracker).list(wanted, most)
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
         return
