@@ -179,7 +179,7 @@ def test_tags_are_of_trades_positions_and_bookings(ledger: ts.Ledger, filled: Pl
         (lambda one: one.where(account=7), "account is 7, which is no text", "quotes"),
         (lambda one: one.between("18.11.2026"), "start is '18.11.2026', which is no date", "2026-01-31"),
         (lambda one: one.between(end=NOON), "which is no date", "datetime.date"),
-        (lambda one: one.between("2026-11-19", "2026-11-18"), "ends", "swap"),
+        (lambda one: one.between("2026-11-19", "2026-11-18"), "is before the start date", "swap"),
         (lambda one: one.trades(money="cents"), "money is 'cents'", "decimal"),
         (lambda one: one.summary("fortnight"), "window is 'fortnight'", ""),
         (lambda one: one.between("2026-11-18").summary("weekly"), "contradict", "leave one"),
