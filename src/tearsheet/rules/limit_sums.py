@@ -113,7 +113,6 @@ class LimitSumsSnapshot(Struct, frozen=True, kw_only=True):
     high_with_open: Decimal
     result: Decimal
     flows: Decimal
-    deposits: Decimal
     payouts: Decimal
     is_paid_out: bool
     last_fill_on: date | None
@@ -127,8 +126,8 @@ class LimitSums:
     `high_at_close` per end of day, `high_with_open` including unrealized P&L. Where `payouts_lower`, money that
     leaves lowers equity and not its high.
 
-    `result` and `flows` are of the whole history, `deposits` and `payouts` since `since`. `balance_at_open` is
-    what both came to when the session began, `open_at_open` what was open then at its prices, None if unknown.
+    `result` and `flows` are of the whole history, `payouts` since `since`. `balance_at_open` is what the first two
+    came to when the session began, `open_at_open` what was open then at its prices, None if unknown.
     """
 
     __slots__ = (
@@ -136,7 +135,6 @@ class LimitSums:
         "best",
         "day_flows",
         "day_net",
-        "deposits",
         "equity",
         "flows",
         "foreign",
@@ -182,7 +180,7 @@ class LimitSums:
         self.logged: dict[str, OpenHolding] = {}
         self.pnl_open: Decimal | None = ZERO
         self.marked_at: datetime | None = None
-        self.result = self.flows = self.deposits = self.payouts = ZERO
+        self.result = self.flows = self.payouts = ZERO
         self.balance_at_open = self.profit_at_open = self.day_flows = ZERO
         self.open_at_open: Decimal | None = ZERO
         self.is_paid_out = False
@@ -262,10 +260,7 @@ class LimitSums:
         """Add money that came or left; neither a result nor a high."""
         self.flows += flow.amount
         self.day_flows += flow.amount
-        if not self._has_equity_started:
-            return
-        if flow.amount >= 0:
-            self.deposits += flow.amount
+        if flow.amount >= 0 or not self._has_equity_started:
             return
         self.payouts -= flow.amount
         self.is_paid_out = self.is_paid_out or flow.is_payout
@@ -317,8 +312,8 @@ class LimitSums:
 
     @property
     def drawdown_start(self) -> Decimal:
-        """Equity 0 of a drawdown above the starting balance: deposits are no profit, and payouts no loss."""
-        return self.deposits if self.payouts_lower else self.deposits - self.payouts
+        """Equity 0 of a drawdown above the starting balance: what was made before `since`, and flows."""
+        return self.result + self.flows - self.equity
 
     def open_by(self, name_of: Callable[[str], str]) -> dict[str, Decimal]:
         """Return the absolute open quantity by a name of each symbol, such as its root."""

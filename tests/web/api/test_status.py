@@ -59,6 +59,26 @@ def test_every_rule_is_shown_with_its_numbers_and_how_they_came(
     assert found["nearest"] == "max_drawdown"
 
 
+@pytest.mark.parametrize("more", ["", ", kind: trailing", ", on_payout: keep"])
+def test_a_drawdown_since_a_day_stands_on_what_was_before(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    drawdown = f"max_drawdown: {{amount: 1000, since: 2026-11-20{more}}}"
+    rules = f"limits: {{accounts: {{A: {{{drawdown}, stale_after: null}}}}}}"
+    state(place, monkeypatch, rules=rules)
+    before = {"time": "2026-11-18T15:00:00Z"}
+    deposit = {"account": "A", "kind": "deposit", "amount": 500, "id": "1", **before}
+    api.post("/api/cash", [deposit, deposit | {"kind": "withdrawal", "amount": -200}])
+    api.post("/api/fills", [fill(1, price=5000, **before), fill(2, "SELL", 3000, **before)])
+    api.post("/api/fills", [fill(3, price=1000), fill(4, "SELL", 900)])
+    api.post("/api/cash", deposit | {"time": "2026-11-20T14:00:00Z", "id": "2", "amount": 40})
+    found: Any = api.get("/api/risk/status?account=A")["data"]
+    (shown,) = found["limits"]
+    assert (found["balance"], shown["view"]["standing"], shown["view"]["floor"]) == (48240, 48240, 47340)
+    assert shown["view"]["headroom"] == 900
+    assert any(line.endswith("start 48,340") for line in shown["how"])
+
+
 def test_the_verdict_names_the_preset(api: Api, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     state(place, monkeypatch)
     api.post("/api/fills", [fill(1, price=1000), fill(2, "SELL", 1500)])
