@@ -271,7 +271,8 @@ def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator
     if feed.feeds and not any(one.needed for one in feed.feeds):
         return
     if age is None:
-        yield VerdictReason("nothing_heard", "no fill and no heartbeat received")
+        if all(reason.code != "nothing_heard" for reason in feed.partial):
+            yield VerdictReason("nothing_heard", "no fill and no heartbeat received")
     elif age > allowed / timedelta(seconds=1):
         allowed_s = allowed // timedelta(seconds=1)
         late = [one for one in feed.feeds if one.needed and one.age_s(now) > allowed_s]

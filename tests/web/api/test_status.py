@@ -154,3 +154,15 @@ def test_an_objective_that_is_met_is_told_once_and_breaks_nothing(
     api.post("/api/fills", [fill(3, price=1000), fill(4, "SELL", 900)])
     api.get("/api/risk/status?account=A")
     assert len(api.get("/api/alerts?state=all")["data"]) == 1
+
+
+def test_an_account_that_was_never_heard_of_is_said_once(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.write("config/dashboard-targets.yaml", "limits: {default: {daily_loss: 100}}\n")
+    for path in ("verdict", "status"):
+        found: Any = api.get(f"/api/risk/{path}?account=NOBODY")["data"]
+        assert [one["code"] for one in found["reasons"]] == ["nothing_heard"]
+        assert "'NOBODY'" in found["reasons"][0]["detail"]
+    run(place, monkeypatch, "status", "NOBODY")
+    assert capsys.readouterr().out.count("nothing_heard") == 1
