@@ -126,7 +126,7 @@ BASE = Parameter(
 _ANY_CODE = matching("[A-Z0-9]{2,10}", "a currency code in capitals")
 RATE_PAIR = tuple(
     Parameter(
-        f"{way}_currency",
+        way,
         f"Only rates {way} this currency.",
         {"type": "string", "pattern": "^[A-Z0-9]{2,10}$"},
         _ANY_CODE.parse,

@@ -15,12 +15,19 @@ def test_rates_are_posted_put_corrected_and_listed(api: Api) -> None:
     assert api.post("/api/rates", {"rates": [rate()]}, 200)["data"]["known"] == 1
     put = api.client.put("/api/rates", json=rate(1.09))
     assert (put.status_code, put.json and put.json["data"]["corrected"]) == (200, 1)
-    found = api.get("/api/rates?from_currency=EUR&to_currency=USD&limit=5")["data"]
+    found = api.get("/api/rates?from=EUR&to=USD&limit=5")["data"]
     assert [(one["rate"], one["counts"], one["import_id"]) for one in found] == [
         (1.09, True, 2),
         (1.085, False, 1),
     ]
+    assert api.get("/api/rates?from=USD")["data"] == []
     assert api.get("/api/rates?start=2026-03-03")["data"] == []
+
+
+def test_the_pair_of_a_list_has_the_names_of_a_posted_rate(api: Api) -> None:
+    error = api.get("/api/rates?from_currency=EUR", 400)["error"]
+    assert "'from_currency'" in error["message"]
+    assert "from, to" in error["hint"]
 
 
 def test_a_key_is_used_once(api: Api) -> None:

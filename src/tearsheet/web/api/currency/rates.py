@@ -59,16 +59,10 @@ def add_rates(api: Api, app_context: AppContext) -> None:
 
 
 def _rates(
-    app_context: AppContext,
-    from_currency: str | None,
-    to_currency: str | None,
-    start: date | None,
-    end: date | None,
-    limit: int,
+    app_context: AppContext, start: date | None, end: date | None, limit: int, **pair: str | None
 ) -> Response:
+    wanted = RatesFilter(pair["from"], pair["to"], start, end)
     with app_context.query() as query:
         return app_context.not_modified(query) or success_response(
-            app_context.timestamp,
-            StatedRates(query.tracker).list(RatesFilter(from_currency, to_currency, start, end), limit),
-            next_cursor=None,
+            app_context.timestamp, StatedRates(query.tracker).list(wanted, limit), next_cursor=None
         )
