@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tearsheet.performance.conversion import AMOUNTS, PathOfSession, convert, join
+from tearsheet.performance.conversion import ACCOUNT_AMOUNTS, AMOUNTS, PathOfSession, convert, join
 from tearsheet.performance.tally import AccountSums, Curve, Streaks, Tally
 from tearsheet.trade.amount import exact
 
@@ -23,7 +23,7 @@ def tallies(draw: st.DrawFn) -> Tally:
     money = {name: draw(amounts) for name in ("won", "lost", "closed_net", "carry", "fees")}
     account = None
     if draw(st.booleans()):
-        account = AccountSums(income=draw(amounts), flows=draw(amounts), curve=curve)
+        account = AccountSums(**{name: draw(amounts) for name in ACCOUNT_AMOUNTS}, curve=curve)
     gross = curve.net + money["fees"] - money["carry"]
     return Tally(fills=len(nets), gross=gross, curve=curve, account=account, quantity=draw(amounts), **money)
 
@@ -31,6 +31,7 @@ def tallies(draw: st.DrawFn) -> Tally:
 def test_each_amount_of_a_tally_is_converted() -> None:
     decimals = {name for name, kind in Tally.__annotations__.items() if "Decimal" in str(kind)}
     assert decimals == {*AMOUNTS, *_NO_MONEY}
+    assert {*AccountSums.__struct_fields__} == {*ACCOUNT_AMOUNTS, "curve"}
 
 
 @given(tallies(), tallies(), rates)
@@ -46,6 +47,11 @@ def test_counts_quantities_and_sums_stay_consistent(tally: Tally, rate: Decimal)
         assert found.curve.drawdown == tally.curve.drawdown * rate
     assert (found.fills, found.quantity, found.streaks) == (tally.fills, tally.quantity, tally.streaks)
     assert convert(tally, Decimal(1)) == tally
+
+
+def test_a_payout_stays_a_payout() -> None:
+    paid = Tally(account=AccountSums(flows=Decimal(-100), payouts=Decimal(-100)))
+    assert convert(paid, Decimal("1.1")).money.payouts == Decimal("-110.0")
 
 
 def test_currencies_of_one_session_are_joined_in_the_order_of_their_bookings() -> None:

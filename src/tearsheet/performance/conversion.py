@@ -13,6 +13,8 @@ from tearsheet.trade.position import Booking, Position
 
 #: The amounts of a tally beside its curve; `test_conversion.py` compares them with its fields.
 AMOUNTS = ("gross", "fees", "won", "lost", "closed_net", "largest_win", "largest_loss", "carry")
+#: Those of the money of an account.
+ACCOUNT_AMOUNTS = (*ACCOUNT_PARTS, "inflows", "payouts")
 
 
 class PathOfSession(Struct, frozen=True):
@@ -78,5 +80,5 @@ def _convert_curve(curve: Curve, rate: Decimal) -> Curve:
 
 
 def _convert_account(account: AccountSums, rate: Decimal) -> AccountSums:
-    sums = {part: getattr(account, part) * rate for part in ACCOUNT_PARTS}
-    return AccountSums(**sums, inflows=account.inflows * rate, curve=_convert_curve(account.curve, rate))
+    sums = {name: getattr(account, name) * rate for name in ACCOUNT_AMOUNTS}
+    return AccountSums(**sums, curve=_convert_curve(account.curve, rate))
