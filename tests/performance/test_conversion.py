@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tearsheet.performance.conversion import ACCOUNT_AMOUNTS, AMOUNTS, PathOfSession, convert, join
-from tearsheet.performance.tally import AccountSums, Curve, Streaks, Tally
+from tearsheet.performance.conversion import AMOUNTS, PathOfSession, convert, join
+from tearsheet.performance.tally import ACCOUNT_AMOUNTS, AccountSums, Curve, Streaks, Tally
 from tearsheet.trade.amount import exact
 
 #: Amounts of a tally that are no money: quantities, and ratios of results to risk.
@@ -31,7 +31,9 @@ def tallies(draw: st.DrawFn) -> Tally:
 def test_each_amount_of_a_tally_is_converted() -> None:
     decimals = {name for name, kind in Tally.__annotations__.items() if "Decimal" in str(kind)}
     assert decimals == {*AMOUNTS, *_NO_MONEY}
-    assert {*AccountSums.__struct_fields__} == {*ACCOUNT_AMOUNTS, "curve"}
+    money = AccountSums(**dict.fromkeys(ACCOUNT_AMOUNTS, Decimal(1)))
+    found = convert(Tally(account=money), Decimal(2)).account
+    assert found == AccountSums(**dict.fromkeys(ACCOUNT_AMOUNTS, Decimal(2)))
 
 
 @given(tallies(), tallies(), rates)

@@ -6,15 +6,12 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.performance.tally import AccountSums, Curve, Streaks, Tally, merge
+from tearsheet.performance.tally import ACCOUNT_AMOUNTS, AccountSums, Curve, Streaks, Tally, merge
 from tearsheet.trade.amount import ONE, exact
-from tearsheet.trade.event import ACCOUNT_PARTS
 from tearsheet.trade.position import Booking, Position
 
 #: The amounts of a tally beside its curve; `test_conversion.py` compares them with its fields.
 AMOUNTS = ("gross", "fees", "won", "lost", "closed_net", "largest_win", "largest_loss", "carry")
-#: Those of the money of an account.
-ACCOUNT_AMOUNTS = (*ACCOUNT_PARTS, "inflows", "payouts")
 
 
 class PathOfSession(Struct, frozen=True):

@@ -14,9 +14,10 @@ from itertools import accumulate
 from operator import add, attrgetter, sub
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.trade.amount import ONE, ZERO, exact
-from tearsheet.trade.event import ACCOUNT_PARTS, AccountPart
+from tearsheet.trade.event import TRANSFERS
 from tearsheet.trade.position import Booking, Position, outcome_of
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -97,6 +98,7 @@ class AccountSums(Struct, frozen=True, gc=False, omit_defaults=True):
     """Money of an account beside its trading in a period: one sum for each of `ACCOUNT_PARTS`.
 
     `inflows` is what came in of flows and conversions, without what went out; returns are of the balance with it.
+    `converted_in` is its part of conversions, `transferred_in` that of transfers; `transferred` is all transfers.
     `payouts` is what was paid out to the trader, at most 0; it is a part of the flows.
     `curve` is that of the results: net P&L plus income less costs and tax.
     """
@@ -109,30 +111,45 @@ class AccountSums(Struct, frozen=True, gc=False, omit_defaults=True):
     inflows: Decimal = ZERO
     payouts: Decimal = ZERO
     curve: Curve = Curve()
+    converted_in: Decimal = ZERO
+    transferred_in: Decimal = ZERO
+    transferred: Decimal = ZERO
 
     @classmethod
     def from_bookings(cls, bookings: Sequence[Booking]) -> "AccountSums":
         """Return the sums of bookings in order of time."""
-        sums: dict[AccountPart, Decimal] = dict.fromkeys(ACCOUNT_PARTS, ZERO)
-        inflows = payouts = ZERO
+        sums = dict.fromkeys(ACCOUNT_AMOUNTS, ZERO)
         for booking in bookings:
             if (part := booking.account_part) is None:
                 continue
-            sums[part[0]] += part[1]
-            if part[0] in ("flows", "converted"):
-                inflows += max(part[1], ZERO)
+            kind, amount = part
+            sums[kind] += amount
+            if kind in ("flows", "converted"):
+                sums["inflows"] += max(amount, ZERO)
+            if kind == "converted":
+                sums["converted_in"] += max(amount, ZERO)
+            if booking.event in TRANSFERS:
+                sums["transferred_in"] += max(amount, ZERO)
+                sums["transferred"] += amount
             if booking.event == "payout":
-                payouts += min(part[1], ZERO)
-        return cls(**sums, inflows=inflows, payouts=payouts, curve=Curve.from_amounts(map(_result, bookings)))
+                sums["payouts"] += min(amount, ZERO)
+        return cls(**sums, curve=Curve.from_amounts(map(_result, bookings)))
 
     def __add__(self, later: "AccountSums") -> "AccountSums":
-        sums = {part: getattr(self, part) + getattr(later, part) for part in ACCOUNT_PARTS}
-        return AccountSums(
-            **sums,
-            inflows=self.inflows + later.inflows,
-            payouts=self.payouts + later.payouts,
-            curve=self.curve + later.curve,
-        )
+        sums = {name: getattr(self, name) + getattr(later, name) for name in ACCOUNT_AMOUNTS}
+        return AccountSums(**sums, curve=self.curve + later.curve)
+
+    def without_conversions(self) -> "AccountSums":
+        """Return the sums with conversions no inflows: of several currencies in one they move nothing in or out."""
+        with exact():
+            return replace(self, inflows=self.inflows - self.converted_in, converted_in=ZERO)
+
+    def of_all_accounts(self) -> "AccountSums":
+        """Return the sums of a session with transfers an inflow by their net: between own accounts nothing comes in."""
+        came = max(self.transferred, ZERO)
+        with exact():
+            inflows = self.inflows - self.transferred_in + came
+        return replace(self, inflows=inflows, transferred_in=came)
 
     @property
     def outflows(self) -> Decimal:
@@ -140,6 +157,8 @@ class AccountSums(Struct, frozen=True, gc=False, omit_defaults=True):
         return self.flows + self.converted - self.inflows
 
 
+#: The amounts of these sums beside the curve.
+ACCOUNT_AMOUNTS = tuple(name for name in AccountSums.__struct_fields__ if name != "curve")
 NO_ACCOUNT_SUMS = AccountSums()
 
 
@@ -250,6 +269,14 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
         return (
             self.result if self.account is None else self.result + self.account.flows + self.account.converted
         )
+
+    def of_all_accounts(self) -> "Tally":
+        """Return the tally of a session of all accounts, with transfers an inflow by their net."""
+        return self if self.account is None else replace(self, account=self.account.of_all_accounts())
+
+    def without_conversions(self) -> "Tally":
+        """Return the tally of several currencies in one, in which conversions are no inflows."""
+        return self if self.account is None else replace(self, account=self.account.without_conversions())
 
     @property
     def closed(self) -> int:

@@ -63,6 +63,8 @@ Cash = Literal[Income, Cost, Tax, Flow, "adjustment", "conversion", "credit"]
 #: What money of an account counts as, beside the parts of trading: gross, fees and carry.
 AccountPart = Literal["income", "costs", "tax", "flows", "converted"]
 ACCOUNT_PARTS: tuple[AccountPart, ...] = get_args(AccountPart)
+#: Flows that may come from another account of one's own, or go to one.
+TRANSFERS: frozenset[str] = frozenset(("transfer", "transfer_in", "transfer_out"))
 #: Parts of what an account made; the others came and went without being made.
 RESULT_PARTS: frozenset[AccountPart] = frozenset(("income", "costs", "tax"))
 #: Parts that are stated as what was paid.

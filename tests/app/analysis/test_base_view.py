@@ -188,6 +188,16 @@ def test_a_currency_that_is_left_out_whole_leaves_the_rest_right(place: Place) -
     assert (torn.fx_result, torn.balance) == (None, None)
 
 
+def test_a_conversion_within_an_account_changes_no_return(place: Place) -> None:
+    tracker = bring(place, [trade(1, DAYS[0], "USD", Decimal(1012))], [(DAYS[0], "EUR", "1")])
+    share = window(tracker, DAYS[0], DAYS[0]).value("total_return")
+    assert share == pytest.approx(1010 / 10100)
+    tracker.import_file(convert(place, DAYS[0], -9000, 9000))
+    assert window(tracker, DAYS[0], DAYS[0]).value("total_return") == share
+    # each currency for itself did receive something
+    assert tracker.get_summary(Window.between(DAYS[0], DAYS[0]), currency="EUR").value("total_return") == 0
+
+
 amounts = st.decimals("-50", "50", places=2)
 trades = st.lists(
     st.tuples(st.sampled_from(DAYS), st.sampled_from(["EUR", "USD", "USDT"]), amounts), min_size=1

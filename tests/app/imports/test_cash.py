@@ -1,5 +1,6 @@
 """Money of accounts beside trading: parts of the tallies, in any order of files, on both databases."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -134,6 +135,48 @@ def test_a_kept_ledger_with_money_is_booked_again_once(place: Place, tmp_path: P
         assert tracker.sync().rebuilt
         assert as_rows(tracker) == books
         assert not tracker.sync().rebuilt
+        assert tracker.verify().differences == []
+
+
+def test_a_kept_ledger_learns_what_of_its_inflows_was_converted_or_transferred(
+    place: Place, tmp_path: Path
+) -> None:
+    """Before version 27 tallies knew inflows as a whole."""
+    (tmp_path / "source").mkdir()
+    source = Place(tmp_path / "source", {})
+    with source.tracker() as tracker:
+        tracker.import_file(source.write("fills.csv", FILLS))
+        tracker.import_file(cash(source, "cash.csv", EUROS.replace("-1000", "1000")))
+        books = as_rows(tracker)
+        content = {table: rows_of(tracker, table) for table in TABLES}
+    content["tally"] = [
+        tuple(re.sub(r',"converted_in":"1000"', "", one) if isinstance(one, str) else one for one in row)
+        for row in content["tally"]
+    ]
+    make_old(place, 26, content)
+    with place.tracker() as tracker:
+        assert as_rows(tracker) != books
+        assert tracker.sync().rebuilt
+        assert as_rows(tracker) == books
+        assert not tracker.sync().rebuilt
+
+
+def test_a_transfer_between_accounts_is_no_inflow_of_all(place: Place) -> None:
+    terms = "accounts: {A: {starting_balance: 10000}, B: {starting_balance: 0}}"
+    rows = ("A,2026-11-16T09:00:00Z,adjustment,1000,USD,,1",)
+    moved = ("A,2026-11-16T10:00:00Z,transfer,-9000,USD,,2", "B,2026-11-16T11:00:00Z,transfer,9000,USD,,3")
+    with place.tracker() as tracker:
+        AccountsEditor(tracker).set_text(terms, "a.yaml", "kim")
+        tracker.import_file(cash(place, "made.csv", *rows))
+        assert tracker.get_summary("weekly").value("total_return") == pytest.approx(0.1)
+        tracker.import_file(cash(place, "moved.csv", *moved))
+        assert tracker.get_summary("weekly").value("total_return") == pytest.approx(0.1)
+        assert tracker.get_summary("weekly", base="USD").value("total_return") == pytest.approx(0.1)
+        # what comes from elsewhere is an inflow, and so is what came to one of the accounts
+        assert tally(tracker, "B", 16).money.inflows == 9000
+        tracker.import_file(cash(place, "more.csv", "B,2026-11-16T12:00:00Z,transfer,10000,USD,,4"))
+        assert tracker.get_summary("weekly").value("total_return") == pytest.approx(0.05)
+        assert tally(tracker, None, 16).money.inflows == 10000
         assert tracker.verify().differences == []
 
 

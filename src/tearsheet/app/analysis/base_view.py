@@ -190,6 +190,11 @@ class BaseSummaryBuilder(SummaryBuilder):
             elif len(parts) > 1:
                 parts = [join(parts, self._path(session, scope, found))]
             made.counted |= found.keys()
+            # from or into what is left out money did move, and it is no second inflow within the rest
+            if not any(tally.money.converted for tally in left.values()):
+                parts = [part.without_conversions() for part in parts]
+            if scope.account is None:
+                parts = [part.of_all_accounts() for part in parts]
             made.sessions += [(session, part) for part in parts]
             for money, tally in left.items():
                 made.left_out[money].append((session, tally))

@@ -154,7 +154,7 @@ balance_before  decimal  balance at its start
 return          float    result ÷ (balance before + inflows); null where that is not above 0
 idle            flag     whether nothing was booked
 result          decimal  net + income − costs and taxes of the account
-inflows         decimal  deposits, and money that came from other currencies
+inflows         decimal  deposits, and money from other currencies; of all accounts without what one of them sent
 """
 _EQUITY = """
 session           date     trading day with a result

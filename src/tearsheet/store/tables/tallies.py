@@ -55,11 +55,17 @@ class TallyTable:
         self._queries = queries
 
     def between(self, account: str | None, first: date, end: date, currency: str) -> list[tuple[date, Tally]]:
-        """Return the tallies of an account, or of all, in the sessions `[first, end)`."""
+        """Return the tallies of an account, or of all, in the sessions `[first, end)`.
+
+        Those of all count transfers of a session by their net, which is 0 between accounts that are both here.
+        """
         name = ALL_ACCOUNTS if account is None else account
         span = (name, first.isoformat(), end.isoformat(), currency)
         found = self._queries.rows(TallyRow, "tallies", span)
-        return [(date.fromisoformat(row.session), decode(row.body)) for row in found]
+        tallies = [(date.fromisoformat(row.session), decode(row.body)) for row in found]
+        if account is None:
+            return [(session, tally.of_all_accounts()) for session, tally in tallies]
+        return tallies
 
     def currencies(self, account: str | None, first: date, end: date) -> list[str]:
         """Return the currencies in which an account, or all, traded in the sessions `[first, end)`."""
