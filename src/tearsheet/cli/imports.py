@@ -274,15 +274,19 @@ def cash() -> None:
 @click.option("--ex-date", help="The day that decides which position bears it.")
 @click.option("--id", "identity", help="The broker's id, unique within account and kind.")
 @click.option("--note", help="What is to be remembered of it.")
+@click.option("--refund", is_flag=True, help="A cost or tax that came back: AMOUNT is above 0.")
 @click.option("--to-currency", help="Of a conversion: the other currency.")
 @click.option("--to-amount", help="Of a conversion: what came of it.")
-def add_cash(account: str, kind: str, amount: str, at: datetime | None, **given: str | None) -> int:
+def add_cash(
+    account: str, kind: str, amount: str, at: datetime | None, refund: bool, **given: str | None
+) -> int:
     """State that AMOUNT moved on ACCOUNT; what was paid is below 0.
 
     KIND is deposit, withdrawal, payout, transfer, credit_interest, margin_interest, data_fee, platform_fee, account_fee,
     withholding_tax, adjustment, conversion, funding, swap, dividend and others; docs/data-formats.md lists all.
     """
     fields = {"account": account, "kind": kind, "amount": amount, "id": given.pop("identity")} | given
+    fields["refund"] = "yes" if refund else None
     with open_tracker() as tracker:
         tracker.sync()
         fields["time"] = (at or tracker.now).isoformat(timespec="seconds")
@@ -300,7 +304,7 @@ def add_cash(account: str, kind: str, amount: str, at: datetime | None, **given:
 @click.option("--account", help="Whose money it is, where the file does not say.")
 @click.option("--timezone", help="Zone of times without an offset.")
 def import_cash(file: Path, account: str | None, timezone: str | None) -> int:
-    """Import FILE with the columns account,time,kind,currency,amount[,symbol,leg,ex_date,id,note,to_currency,to_amount]."""
+    """Import FILE with the columns account,time,kind,currency,amount[,symbol,leg,ex_date,id,note,refund,to_currency,to_amount]."""
     zone = None if timezone is None else TIME_ZONE.parse(timezone)
     options = StatementOptions(layout="generic_events", account=account, timezone=zone)
     with open_tracker() as tracker:

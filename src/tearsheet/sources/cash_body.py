@@ -9,6 +9,7 @@ from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.raw_fill import RawEvent
 from tearsheet.sources.text.problem import RowError, RowProblem
+from tearsheet.sources.text.stated_money import REFUND_WORD, check_stated_money
 from tearsheet.sources.text.times import TimeParser
 from tearsheet.trade.event import CARRY, CASH, MONEY_KINDS, NO_TERMS, EventTerms
 from tearsheet.trade.fill import Fill, Rejection, Side
@@ -18,7 +19,7 @@ from tearsheet.trade.value_rule import one_of
 _NAME, _AMOUNT, _TIME, _DAY, _CURRENCY, _ID = (
     FIELD_RULES[name] for name in ("name", "amount", "time", "day", "currency", "id")
 )
-_KINDS, _LEGS = one_of(*MONEY_KINDS), one_of("long", "short")
+_KINDS, _LEGS, _REFUND = one_of(*MONEY_KINDS), one_of("long", "short"), one_of(REFUND_WORD)
 
 CASH_FIELDS = {
     "account": JsonField("Whose money it is.", *_NAME),
@@ -31,6 +32,7 @@ CASH_FIELDS = {
     "ex_date": JsonField("The day that decides which position bears it.", *_DAY, False),
     "id": JsonField("The broker's id, unique within account and kind.", *_ID, False),
     "note": JsonField("What is to be remembered of it.", *_NAME, False),
+    "refund": JsonField("Of a cost or tax that came back: its amount is above 0.", {"type": "string", "enum": [REFUND_WORD]}, _REFUND.parse, False),
     "to_currency": JsonField("Of a conversion: the other currency.", *_CURRENCY, False),
     "to_amount": JsonField("Of a conversion: what came of it.", *_AMOUNT, False),
 }  # fmt: skip
@@ -78,14 +80,17 @@ def _raw_event(texts: dict[str, str], currency_of: Callable[[str], str]) -> RawE
                 "a conversion states both, nothing else does",
             )
         received = Decimal(texts["to_amount"]), texts["to_currency"]
+    currency = texts["currency"] or (currency_of(texts["account"]) if kind in CASH else "")
+    amount = Decimal(texts["amount"])
+    check_stated_money(kind, amount, currency, received, texts["refund"])
     return RawEvent(
         kind=kind,
-        amount=Decimal(texts["amount"]),
+        amount=amount,
         terms=EventTerms(note=texts["note"]) if texts["note"] else NO_TERMS,
         account=texts["account"],
         symbol=texts["symbol"],
         time=texts["time"],
-        currency=texts["currency"] or (currency_of(texts["account"]) if kind in CASH else ""),
+        currency=currency,
         event_id=texts["id"],
         position_side=texts["leg"],
         held_on=texts["ex_date"],

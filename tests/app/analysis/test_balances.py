@@ -35,14 +35,14 @@ def test_a_balance_is_what_was_there_and_what_changed_it(place: Place) -> None:
             assert balances.now("A", "EUR") == 2000
             assert balances.flows("A", "USD", FIRST) == 5000
             assert balances.now(None, "USD") == Decimal("16567.75")
-            assert balances.currencies("A") == ["EUR", "USD"]
+            assert balances.currencies("A") == ["EUR", "GBP", "USD"]
             days = balances.days("A", "USD", FIRST, date(2026, 11, 20))
         assert [(day.opening, day.result, day.flows, day.balance) for day in days] == [
             (10000, -1, 5000, 14999),
             (14999, Decimal("-31.25"), 0, Decimal("14967.75")),
         ]
         assert [one.balance for one in account_list(tracker)] == [
-            {"EUR": 2000, "USD": Decimal("14967.75")},
+            {"EUR": 2000, "GBP": 870, "USD": Decimal("14967.75")},
             {"USD": 1600},
         ]
 

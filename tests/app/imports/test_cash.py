@@ -20,7 +20,7 @@ from tests.support.place import Place, as_rows
 
 pytestmark = pytest.mark.both_databases
 
-HEADER = "account,time,kind,amount,currency,symbol,id"
+HEADER = "account,time,kind,amount,currency,symbol,id,to_currency,to_amount"
 DEPOSIT = "A,2026-11-16T09:00:00Z,deposit,5000,USD,,1"
 FEE = "A,2026-11-17T09:00:00Z,data_fee,-25,USD,,2"
 INTEREST = "A,2026-11-17T23:00:00Z,credit_interest,1.25,USD,,3"
@@ -29,7 +29,7 @@ GIFT = "A,2026-11-17T13:00:00Z,adjustment,2,USD,,5"
 LATE = "A,2026-11-17T13:30:00Z,adjustment,-3.5,USD,,6"
 CREDIT = "A,2026-11-17T14:00:00Z,credit,100,USD,,7"
 PAYOUT = "B,2026-11-17T15:00:00Z,payout,-400,USD,,8"
-EUROS = "A,2026-11-17T16:00:00Z,conversion,-1000,EUR,,9"
+EUROS = "A,2026-11-17T16:00:00Z,conversion,-1000,EUR,,9,GBP,870"
 ALL = (DEPOSIT, FEE, INTEREST, TAX, GIFT, LATE, CREDIT, PAYOUT, EUROS)
 FILLS = """account,symbol,time,side,quantity,price,commission,fill_id
 A,XYZ,2026-11-16T15:00:00Z,buy,10,100,1,f1
@@ -39,7 +39,8 @@ B,XYZ,2026-11-17T15:00:00Z,buy,1,100,0,f3
 
 
 def cash(place: Place, name: str, *rows: str) -> Path:
-    return place.write(name, "\n".join([HEADER, *rows]) + "\n")
+    full = (row + "," * (HEADER.count(",") - row.count(",")) for row in rows)
+    return place.write(name, "\n".join([HEADER, *full]) + "\n")
 
 
 def tally(tracker: PerformanceTracker, account: str | None, day: int, currency: str = "USD") -> Tally:
@@ -255,6 +256,41 @@ def test_stated_carry_needs_its_instrument_and_is_borne_by_what_was_held(place: 
             p.carry for p in tracker.closed_positions(Window.choose("all", tracker.today, None, None))
         ] == [7]
         assert tracker.verify().differences == []
+
+
+#: Kind, amount and what else is stated; the words of its refusal, None where it is kept.
+STATED = (
+    ({"kind": "deposit", "amount": "-5"}, "the amount of a deposit is -5, below 0"),
+    ({"kind": "withdrawal", "amount": "500"}, "the amount of a withdrawal is 500, above 0"),
+    ({"kind": "payout", "amount": "100"}, "the amount of a payout is 100, above 0"),
+    ({"kind": "data_fee", "amount": "25"}, "the amount of a data_fee is 25, above 0"),
+    ({"kind": "withholding_tax", "amount": "25"}, "the amount of a withholding_tax is 25, above 0"),
+    ({"kind": "conversion", "amount": "-300"}, "the conversion does not state both legs"),
+    ({"kind": "conversion", "amount": "300", "to_currency": "EUR", "to_amount": "200"}, "opposite signs"),
+    ({"kind": "conversion", "amount": "-300", "to_currency": "USD", "to_amount": "300"}, "USD to itself"),
+    ({"kind": "payout", "amount": "-100", "refund": "yes"}, "refund 'yes' does not fit"),
+    ({"kind": "data_fee", "amount": "-25", "refund": "yes"}, "refund 'yes' does not fit"),
+    ({"kind": "data_fee", "amount": "25", "refund": "yes"}, None),
+    ({"kind": "adjustment", "amount": "-25"}, None),
+    ({"kind": "transfer", "amount": "-25"}, None),
+    ({"kind": "conversion", "amount": "-300", "to_currency": "EUR", "to_amount": "200"}, None),
+)
+
+
+@pytest.mark.parametrize(("fields", "reason"), STATED)
+def test_a_sign_that_contradicts_its_kind_is_refused_stated_or_in_a_file(
+    place: Place, fields: dict[str, str], reason: str | None
+) -> None:
+    stated = {"account": "A", "time": "2026-11-16T09:00:00Z", "currency": "USD", "id": "1"} | fields
+    path = place.write("stated.csv", f"{','.join(stated)}\n{','.join(stated.values())}\n")
+    with place.tracker() as tracker:
+        refused = state_cash(tracker, stated).rejections
+        imported = tracker.import_file(path)
+        if reason is None:
+            assert (refused, imported.rejections) == ([], [])
+        else:
+            assert [reason in one.reason for one in (*refused, *imported.rejections)] == [True, True]
+            assert tally(tracker, "A", 16) == Tally()
 
 
 @pytest.mark.parametrize(

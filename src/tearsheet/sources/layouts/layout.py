@@ -99,6 +99,7 @@ PIECES = (
     "to_amount",
     "to_currency",
     "note",
+    "refund",
     "unit",
     "action_id",
     "parent",
@@ -264,12 +265,14 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
 class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
     """Columns for the money of an event (the first non-empty one is used), sign of a payment, and currency.
 
-    `unsigned` are kinds that were paid and whose amounts have no sign.
+    `unsigned` are kinds that were paid and whose amounts have no sign. `stated`: somebody writes the rows by hand, so
+    that an amount whose sign contradicts its kind is refused.
     """
 
     amount: tuple[str, ...] = ("event_amount", "cash", "amount")
     paid: Literal["negative", "positive"] = "negative"
     unsigned: tuple[EventKind, ...] = ()
+    stated: bool = False
     currency: str = ""
 
 

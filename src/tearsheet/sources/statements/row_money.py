@@ -9,6 +9,7 @@ from tearsheet.sources.layouts.layout import Fees, Layout
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, bad_number, canonical
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.problem import RowError
+from tearsheet.sources.text.stated_money import check_stated_money
 from tearsheet.trade.amount import EXACT, ONE, ZERO, exact, is_valid_amount, to_plain_string, trade_value
 from tearsheet.trade.event import CHANGES, NO_TERMS, EventKind, EventTerms, Ratio
 from tearsheet.trade.fill import Side
@@ -305,6 +306,10 @@ def raw_event(
     shares = f"-{shares[:-1]}" if shares[-1:] in ("S", "s") else shares  # as some brokers write what went
     if amount is not None and kind in rules.unsigned:
         amount = EXACT.minus(amount.copy_abs())
+    received = _received(kind, values, number)
+    if rules.stated:
+        currency = (unit or values.get("currency", "")).strip()
+        check_stated_money(kind, amount, currency, received, values.get("refund", "").strip())
     return RawEvent(
         kind=kind,
         amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
@@ -316,7 +321,7 @@ def raw_event(
         event_id=values.get("event_id") or values.get("fill_id", ""),
         position_side=values.get("position_side", ""),
         held_on=values.get("ex_date", ""),
-        received=_received(kind, values, number),
+        received=received,
     )
 
 

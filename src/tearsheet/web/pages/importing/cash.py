@@ -31,6 +31,7 @@ _FIELDS = (
     "ex_date",
     "id",
     "note",
+    "refund",
     "to_currency",
     "to_amount",
 )
