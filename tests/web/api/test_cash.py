@@ -124,3 +124,28 @@ def test_the_overview_has_the_balance_and_its_curve_the_flows(api: Api) -> None:
     # the deposit is no gain of the percent: 10 of 1000 were lost
     shares = html.unescape(api.ask("GET", "/charts/curve?window=all&width=3000&unit=percent").text)
     assert re.search(r"last .1(\.0+)? ?%", shares) or "1.00" in shares
+
+
+def stated_on_page(api: Api, status: int = 303, **fields: str) -> str:
+    form = {"account": "A", "kind": "deposit", "amount": "7", "time": "2026-11-20T09:00:00"} | fields
+    sent = api.client.post("/cash", data=form, headers={"Origin": "http://localhost"})
+    assert sent.status_code == status, sent.text
+    return html.unescape(sent.text)
+
+
+@pytest.mark.parametrize("name", ["account", "kind"])
+def test_the_form_without_an_account_or_a_kind_says_which_is_missing(api: Api, name: str) -> None:
+    assert f"{name} is missing" in stated_on_page(api, 422, **{name: " "})
+
+
+def test_the_form_says_when_it_kept_nothing_and_asks_for_an_id(api: Api) -> None:
+    stated_on_page(api)
+    assert "Nothing new" in stated_on_page(api, 200)
+    assert len(api.get("/api/cash?window=all")["data"]) == 1
+    stated_on_page(api, id="2")
+    assert len(api.get("/api/cash?window=all")["data"]) == 2
+
+
+def test_a_time_of_the_form_with_an_offset_is_that_instant(api: Api) -> None:
+    stated_on_page(api, time="2026-11-20T09:00:00-05:00")
+    assert [one["time"] for one in api.get("/api/cash?window=all")["data"]] == ["2026-11-20T14:00:00Z"]

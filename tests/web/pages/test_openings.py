@@ -73,3 +73,11 @@ def test_any_open_position_can_be_ended(api: Api) -> None:
     assert "the price is empty" in send(api, "settlement", 422, account="A", symbol="AAPL")
     send(api, "settlement", account="A", symbol="AAPL", price="90", quantity="4", how="delisting")
     assert "Another open position" not in page(api)
+
+
+def test_a_time_of_an_opening_keeps_its_offset(api: Api) -> None:
+    upload(api, "a.csv", ROWS)
+    stated = {"account": "A", "symbol": "XYZ", "quantity": "10", "cost": "150"}
+    send(api, "opening", **stated, held_since="2026-01-01T23:30-05:00")
+    opened = {p["symbol"]: p["opened_at"] for p in api.get("/api/positions")["data"]}
+    assert opened["XYZ"] == "2026-01-02T04:30:00Z"

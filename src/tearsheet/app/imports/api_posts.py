@@ -228,4 +228,5 @@ def state_cash(context: LedgerContext, fields: Mapping[str, str | None]) -> Writ
     """Save money that a person states, by the fields of a posted one. Raises StoreError."""
     stated = {name: value for name, value in fields.items() if value is not None}
     body = json.encode(stated)
-    return ApiWrites(context).cash(WriteRequest(body, f"cash {stated['account']} {stated['kind']}", None))
+    name = " ".join(filter(None, ("cash", fields.get("account"), fields.get("kind"))))
+    return ApiWrites(context).cash(WriteRequest(body, name, None))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from msgspec import Struct
@@ -127,6 +128,12 @@ def form_text(name: str) -> str:
     if len(text) > _MAX_FORM_TEXT or any(not c.isprintable() for c in text):
         raise HttpError(422, f"{name} is too long or contains control characters", "1 to 200 characters")
     return text
+
+
+def form_time(text: str, zone: ZoneInfo) -> datetime:
+    """Return the instant of a form: in its own offset if it states one, else in the zone. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=zone)
 
 
 def error_page(error: HttpError, request_id: str) -> Response:

@@ -1,6 +1,5 @@
 """Cash page: balances of accounts, the money that moved beside fills, and a form that states more of it."""
 
-from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -16,7 +15,7 @@ from tearsheet.trade.session import EARLIEST, LATEST, Window
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import cursor_from
 from tearsheet.web.http.parameters import cursor_of
-from tearsheet.web.pages.frame import PageRoute, Pages, form_text, redirect_to
+from tearsheet.web.pages.frame import PageRoute, Pages, form_text, form_time, redirect_to
 from tearsheet.web.rendering.labels import link
 
 _LISTED = 50
@@ -49,6 +48,7 @@ def _page(
     account: str | None = None,
     cursor: PageCursor | None = None,
     refused: tuple[Rejection, ...] = (),
+    is_known: bool = False,
 ) -> Response:
     with pages.app_context.query() as query:
         found = Lists(query.tracker).cash(_EVER, Scope(account), _LISTED, cursor_from(cursor, int))
@@ -62,6 +62,7 @@ def _page(
             "kinds": MONEY_KINDS,
             "now": query.tracker.now.astimezone(query.tracker.settings.calendar.timezone),
             "refused": refused,
+            "is_known": is_known,
             "form": {name: request.form.get(name, "") for name in (*_FIELDS, "time")},
             "can_write": pages.app_context.access.is_allowed(request, "write"),
             "revision": query.tracker.revision,
@@ -70,15 +71,17 @@ def _page(
 
 
 def _add(pages: Pages) -> Response:
-    """Save the money that the form states; times are those of the trading day's zone."""
+    """Save the money that the form states; times without an offset are those of the trading day's zone."""
     fields = {name: text for name in _FIELDS if (text := form_text(name))}
     with pages.app_context.query() as query:
         zone = query.tracker.settings.calendar.timezone
         try:
-            at = datetime.fromisoformat(form_text("time")).replace(tzinfo=zone).isoformat()
+            at = form_time(form_text("time"), zone).isoformat()
         except ValueError:
             at = form_text("time")
         report = state_cash(query.tracker, fields | {"time": at})
     if report.rejections:
         return _page(pages, refused=tuple(report.rejections))
+    if report.new == 0:
+        return _page(pages, is_known=True)
     return redirect_to(link("/cash", account=request.args.get("account")))

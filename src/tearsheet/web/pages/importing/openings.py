@@ -21,7 +21,7 @@ from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.amount import parse_amount
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
-from tearsheet.web.pages.frame import PageRoute, Pages, form_text, redirect_to
+from tearsheet.web.pages.frame import PageRoute, Pages, form_text, form_time, redirect_to
 from tearsheet.web.rendering.labels import link
 
 _PATH = "/openings"
@@ -120,12 +120,12 @@ def _amount(sent: Mapping[str, str], name: str) -> Decimal | None:
 
 
 def _time(tracker: PerformanceTracker, sent: Mapping[str, Any], name: str) -> datetime | None:
-    """Return a local time of the trading day's zone."""
+    """Return a time, of the trading day's zone unless it states an offset."""
     if not sent[name]:
         return None
     zone: ZoneInfo = tracker.settings.calendar.timezone
     try:
-        return datetime.fromisoformat(sent[name]).replace(tzinfo=zone)
+        return form_time(sent[name], zone)
     except ValueError:
         label = name.replace("_", " ")
         raise UsageError(f"invalid time: {label} {sent[name][:50]!r}", "use a date with a time") from None
