@@ -14,7 +14,7 @@ from tearsheet.app.imports.api_posts import state_cash
 from tearsheet.app.imports.history import Import, ImportHistory, UndoInfo
 from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.imports.preview import Preview
-from tearsheet.app.imports.stated_events import open_from_reported, settle, state_opening
+from tearsheet.app.imports.stated_events import ENDS, open_from_reported, settle, state_opening
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import (
@@ -187,9 +187,7 @@ _AMOUNT, _MOMENT = _AmountType(), _MomentType()
 )
 @click.option("--quantity", type=_AMOUNT, help="How much of it ended; without it, all.")
 @click.option("--time", "at", type=_MOMENT, help="When it ended; without it, at its expiry, else now.")
-@click.option(
-    "--how", default="expiry", show_default=True, help="By what: expiry, assignment, exercise, delisting, …"
-)
+@click.option("--how", type=click.Choice(ENDS), default=ENDS[0], show_default=True, help="By what it ended.")
 def settle_(
     account: str, symbol: str, price: Decimal, quantity: Decimal | None, at: datetime | None, how: str
 ) -> int:

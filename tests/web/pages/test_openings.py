@@ -51,6 +51,8 @@ def test_a_wrong_field_keeps_the_form_and_says_why(api: Api) -> None:
     late = stated | {"held_since": "2026-11-18T09:30"}
     assert "an opening comes before it" in send(api, "opening", 422, **late, quantity="10")
     assert "states its result" in send(api, "reported", 422, account="A", symbol="XYZ")
+    ended = {"account": "A", "symbol": "XYZ", "price": "0", "how": "magic"}
+    assert "how is 'magic'" in send(api, "settlement", 422, **ended)
     assert "the account is empty" in send(api, "settlement", 422, price="0")
     foreign = {"Origin": "http://elsewhere"}
     assert api.client.post(f"{PATH}/opening", data=stated, headers=foreign).status_code == 403

@@ -28,6 +28,8 @@ from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 #: When the last options of a day have been traded in New York.
 _CLOSE = time(16, 20, tzinfo=ZoneInfo("America/New_York"))
 #: Gaps that an opening would fill.
+#: Ways in which a position ends without a trade.
+ENDS = ("expiry", "assignment", "exercise", "cash_settlement", "merger", "delisting")
 _CODES = ("unmatched_closes", "unknown_cost")
 
 
@@ -94,10 +96,12 @@ def settle(
     price: Decimal,
     at: datetime | None = None,
     quantity: Decimal | None = None,
-    how: str = "settlement",
+    how: str = ENDS[0],
     who: str | None = None,
 ) -> ImportReport:
     """Close an open position at a price, at its expiry unless a time is given. Raises NotFoundError, UsageError."""
+    if how not in ENDS:
+        raise UsageError(f"how is {how[:50]!r}", f"allowed are {', '.join(ENDS)}")
     position = _open_position(context, account, symbol)
     if at is None:
         expiry = expiry_of(position.symbol)

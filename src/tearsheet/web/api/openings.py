@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
-from tearsheet.app.imports.stated_events import open_from_reported, settle, state_opening
+from tearsheet.app.imports.stated_events import ENDS, open_from_reported, settle, state_opening
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.tracker import PerformanceTracker
@@ -50,7 +50,7 @@ _SETTLEMENT = {
         "price": _AMOUNT | {"description": "At which it ended, 0 for worthless."},
         "quantity": _AMOUNT | {"description": "How much of it ended; without it, all."},
         "time": _TIME | {"description": "When it ended; without it, at its expiry, else now."},
-        "how": _TEXT | {"description": "expiry, assignment, exercise, delisting, …"},
+        "how": {"type": "string", "enum": list(ENDS), "description": "How it ended; without it, by expiry."},
     },
     "required": ["account", "symbol", "price"],
     "additionalProperties": False,
@@ -163,7 +163,7 @@ def _settle(tracker: PerformanceTracker, content: dict[str, Any], who: str) -> I
     symbol, price = content.get("symbol"), _amount(content, "price")
     if symbol is None or price is None:
         raise UsageError("a settlement has symbol and price", "0 is a price, for what ended worthless")
-    how = content.get("how") or "expiry"
+    how = content.get("how") or ENDS[0]
     return settle(
         tracker, content["account"], symbol, price, _time(content), _amount(content, "quantity"), how, who
     )

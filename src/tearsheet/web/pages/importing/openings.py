@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, request
 
 from tearsheet.app.imports.stated_events import (
+    ENDS,
     missing_openings,
     open_from_reported,
     settle,
@@ -27,7 +28,6 @@ from tearsheet.web.rendering.labels import link
 
 _PATH = "/openings"
 _SAVED = parameters.number_of("saved", "Import that was made.", 999_999_999)
-_ENDS = ("expiry", "assignment", "exercise", "delisting")
 _FIELDS = ("account", "symbol", "quantity", "cost", "held_since", "currency", "price", "ended", "how")
 Change = Callable[[PerformanceTracker, Mapping[str, str], str], ImportReport]
 
@@ -77,7 +77,7 @@ def _page(
             sent=sent or {},
             error=error,
             saved=saved,
-            ends=_ENDS,
+            ends=ENDS,
             can_write=pages.app_context.access.is_allowed(request, "write"),
         )
 
@@ -99,7 +99,7 @@ def _open_reported(tracker: PerformanceTracker, sent: Mapping[str, str], who: st
 
 
 def _settle(tracker: PerformanceTracker, sent: Mapping[str, str], who: str) -> ImportReport:
-    price, how = _amount(sent, "price"), sent["how"] or _ENDS[0]
+    price, how = _amount(sent, "price"), sent["how"] or ENDS[0]
     if price is None:
         raise UsageError("the price is empty", "use 0 for a position that ended worthless")
     at, quantity = _time(tracker, sent, "ended"), _amount(sent, "quantity")
