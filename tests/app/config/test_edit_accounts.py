@@ -66,6 +66,7 @@ def test_accounts_are_kept_with_who_set_them(place: Place) -> None:
             "accounts:\n  A:\n    balance: 5",
             ("a.yaml:3: accounts.A.balance is unknown", "known are starting_balance"),
         ),
+        ('accounts: {" C ": {}}', ("accounts. C  is ' C '", "no space around them")),
         ("account: {A: {}}", ("account is unknown", "known are accounts, base")),
         ("base: {money: USD}", ("base.money is unknown", "known are currency, rates, max_age, pegs")),
         ("base: {currency: dollars}", ("base.currency is 'dollars'", "3 to 5 letters")),

@@ -117,8 +117,11 @@ class _AccountsParser:
 
     def _account(self, name: str, content: Any) -> StatedAccount | None:
         path: _Path = ("accounts", name)
-        if not 0 < len(name.strip()) <= _NAME_SIZE or not name.isprintable():
-            raise self._error(path, name, "the name of an account has 1 to 200 printable characters")
+        # one that was kept with spaces can still be taken back
+        is_spaced = name != name.strip() and content not in _NULL
+        if is_spaced or not 0 < len(name.strip()) <= _NAME_SIZE or not name.isprintable():
+            hint = "the name of an account has 1 to 200 printable characters, and no space around them"
+            raise self._error(path, name, hint)
         if content in _NULL:
             return None
         block = self._mapping(content, path)
