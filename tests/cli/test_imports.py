@@ -107,3 +107,14 @@ def test_cash_of_an_account_that_is_not_there_is_no_empty_table(
     assert main(["cash", "list", "-w", "all", "-a", "Sim101"]) == 0
     assert main(["cash", "list", "-a", "Sim11"]) == EXIT_USAGE
     assert "did you mean 'Sim101'?" in capsys.readouterr().err
+
+
+def test_a_currency_is_taken_in_any_case(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    assert main(["cash", "add", "A", "deposit", "5", "--currency", "usdt"]) == 0
+    assert main(["cash", "list", "-w", "all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.split("\n", 1)[1])[0]["currency"] == "USDT"
+    assert main(["cash", "add", "A", "deposit", "5", "--currency", "US$"]) == EXIT_USAGE
+    assert main(["opening", "A", "X", "1", "--time", "2026-11-20T12:00:00Z", "--currency", "$"]) == EXIT_USAGE

@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 
 from tearsheet.trade.value_rule import (
+    COIN,
+    COIN_CODE,
     CURRENCY,
     CURRENCY_CODE,
     ISO_DATE,
@@ -61,6 +63,8 @@ def test_what_a_text_means(rule: ValueRule[object], text: str, value: object) ->
         (matching("[a-z]+", "small letters"), ("", "aB", "a\n"), "small letters"),
         (CURRENCY_CODE, ("usd", "US", "DOLLAR"), "a code of 3 to 5 capital letters"),
         (CURRENCY, ("aß", "U5D", "us"), "a code of 3 to 5 letters"),
+        (COIN_CODE, ("usdt", "U", "US$", "A" * 11), "a currency code in capitals, such as EUR or USDT"),
+        (COIN, ("aß", "U", "US$", "A" * 11, "EUR/USD"), "a currency code, such as EUR or USDT"),
         (ISO_DATE, ("2023-02-29", "20240229", "1979-12-31", "2090-01-01"), "a date, YYYY-MM-DD"),
         (TIME_OF_DAY, ("7:00", "24:00", "17:60", "17:00:00"), "HH:MM, such as 17:00"),
         (

@@ -18,6 +18,7 @@ from tearsheet.app.imports.stated_events import ENDS, open_from_reported, settle
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import (
+    CurrencyType,
     most_option,
     open_tracker,
     scope,
@@ -30,7 +31,7 @@ from tearsheet.export.files import json_bytes
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.event import MONEY_KINDS
-from tearsheet.trade.value_rule import TIME_ZONE
+from tearsheet.trade.value_rule import COIN, TIME_ZONE
 
 _MAX_ROWS = 1000
 
@@ -176,7 +177,7 @@ class _MomentType(click.ParamType[datetime]):
         return at
 
 
-_AMOUNT, _MOMENT = _AmountType(), _MomentType()
+_AMOUNT, _MOMENT, _CURRENCY = _AmountType(), _MomentType(), CurrencyType(COIN)
 
 
 @click.command(name="settle", short_help="Close a position that no row closes.")
@@ -211,7 +212,7 @@ def settle_(
 @click.argument("quantity", type=_AMOUNT, required=False)
 @click.option("--cost", type=_AMOUNT, help="What it had cost in all; without it, its exits have no result.")
 @click.option("--time", "at", type=_MOMENT, help="Since when it is held, at the latest.")
-@click.option("--currency", help="The currency of the cost.")
+@click.option("--currency", type=_CURRENCY, help="The currency of the cost.")
 @click.option(
     "--from-reported",
     is_flag=True,
@@ -265,7 +266,7 @@ def cash() -> None:
 @click.argument("account")
 @click.argument("kind", type=click.Choice(MONEY_KINDS), metavar="KIND")
 @click.argument("amount")
-@click.option("--currency", help="Without one, that of the account.")
+@click.option("--currency", type=_CURRENCY, help="Without one, that of the account.")
 @click.option("--time", "at", type=_MOMENT, help="When it moved in the broker's books; without it, now.")
 @click.option("--symbol", help="The instrument that caused it.")
 @click.option("--leg", type=click.Choice(("long", "short")), help="The side that bore it, in hedge mode.")
@@ -273,7 +274,7 @@ def cash() -> None:
 @click.option("--id", "identity", help="The broker's id, unique within account and kind.")
 @click.option("--note", help="What is to be remembered of it.")
 @click.option("--refund", is_flag=True, help="A cost or tax that came back: AMOUNT is above 0.")
-@click.option("--to-currency", help="Of a conversion: the other currency.")
+@click.option("--to-currency", type=_CURRENCY, help="Of a conversion: the other currency.")
 @click.option("--to-amount", help="Of a conversion: what came of it.")
 def add_cash(
     account: str, kind: str, amount: str, at: datetime | None, refund: bool, **given: str | None

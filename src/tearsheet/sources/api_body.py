@@ -25,7 +25,7 @@ from tearsheet.trade.amount import EXACT
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
 from tearsheet.trade.session import DATE_PATTERN
-from tearsheet.trade.value_rule import CURRENCY_CODE, any_case, matching
+from tearsheet.trade.value_rule import COIN_CODE, COIN_PATTERN, CURRENCY_CODE, any_case, matching
 
 _SHOWN = 500
 #: Characters of a name; names have no space at either end.
@@ -156,15 +156,14 @@ MARK_FIELDS = {
 }
 
 
-_CODE_SCHEMA = {"type": "string", "pattern": "^[A-Z0-9]{2,10}$"}
+_CODE_SCHEMA = {"type": "string", "pattern": f"^{COIN_PATTERN}$"}
 _DAY_SCHEMA = {"type": "string", "format": "date", "pattern": f"^{DATE_PATTERN}$"}
-_CODE_RULE = matching(_CODE_SCHEMA["pattern"], "a currency code, such as EUR or USDT")
 RATE_FIELDS = {
     "date": JsonField(
         "The day it holds for.", _DAY_SCHEMA, matching(DATE_PATTERN, "a date, YYYY-MM-DD").parse
     ),
-    "from": JsonField("The currency one unit of which is priced.", _CODE_SCHEMA, _CODE_RULE.parse),
-    "to": JsonField("The currency of its price.", _CODE_SCHEMA, _CODE_RULE.parse),
+    "from": JsonField("The currency one unit of which is priced.", _CODE_SCHEMA, COIN_CODE.parse),
+    "to": JsonField("The currency of its price.", _CODE_SCHEMA, COIN_CODE.parse),
     "rate": JsonField("The price; positive.", _QUANTITY_SCHEMA, _positive),
     "source": JsonField("Who states it.", _NAME_SCHEMA, _NAME_RULE.parse, False),
 }
@@ -176,7 +175,7 @@ FIELD_RULES: dict[str, tuple[Mapping[str, Any], Callable[[Any], str]]] = {
     "amount": (_AMOUNT_SCHEMA, _amount),
     "time": (_TIME_SCHEMA, _TIME_RULE.parse),
     "day": (_DAY_SCHEMA, RATE_FIELDS["date"].parse),
-    "currency": (_CODE_SCHEMA, _CODE_RULE.parse),
+    "currency": (_CODE_SCHEMA, COIN_CODE.parse),
 }
 
 

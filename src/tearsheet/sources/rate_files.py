@@ -21,7 +21,7 @@ from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.rate import Rate
 from tearsheet.trade.session import DATE_PATTERN
-from tearsheet.trade.value_rule import ISO_DATE
+from tearsheet.trade.value_rule import COIN, COIN_PATTERN, ISO_DATE, InvalidValueError
 
 #: The European Central Bank as the source of a rate.
 ECB = "ecb"
@@ -30,7 +30,6 @@ _EURO = "EUR"
 _LARGEST = 64 << 20
 _SHOWN = 200
 _LONGEST_SOURCE = 100
-_CODE = re.compile(r"[A-Z0-9]{2,10}")
 #: Hundredths that brokers quote in, with their currency.
 _HUNDREDTHS = {"GBX": "GBP", "GBPX": "GBP", "ZAC": "ZAR", "ILA": "ILS"}
 _WANTED = f"a file of rates has the header {','.join(COLUMNS)}, or is the European Central Bank's eurofxref CSV or XML"
@@ -133,9 +132,10 @@ def _code(name: str, text: str) -> str:
             f"{name} is {text!r}, a hundredth of {_HUNDREDTHS[code]}",
             f"state the rate of {_HUNDREDTHS[code]}",
         )
-    if not _CODE.fullmatch(code):
-        raise RowError("bad_value", f"{name} is {text!r}", "allowed is a currency code, such as EUR or USDT")
-    return code
+    try:
+        return COIN.parse(text)
+    except InvalidValueError as error:
+        raise RowError("bad_value", f"{name} is {text!r}", str(error)) from None
 
 
 def _positive(text: str) -> Decimal:
@@ -192,7 +192,7 @@ def _numbered(rows: Any, name: str) -> Iterator[tuple[int, list[str]]]:
 
 def _ecb_csv(rows: Iterator[tuple[int, list[str]]], header: Sequence[str], name: str) -> Iterator[_Stated]:
     codes = header[1:]
-    if not all(_CODE.fullmatch(code) for code in codes) or len(set(codes)) < len(codes):
+    if not all(re.fullmatch(COIN_PATTERN, code) for code in codes) or len(set(codes)) < len(codes):
         raise FormatError(f"{name}: the header {','.join(header)[:_SHOWN]} is not that of rates", _WANTED)
     for line, (day, *cells) in rows:
         for code, text in zip(codes, cells, strict=False):

@@ -124,10 +124,14 @@ CURRENCY_CODE = matching("[A-Z]{3,5}", "a code of 3 to 5 capital letters")
 _LETTERS = matching("[A-Za-z]{3,5}", "letters")
 #: In any case, returned in capitals.
 CURRENCY = text_rule("a code of 3 to 5 letters", lambda text: _LETTERS.convert(text).upper())
+COIN_PATTERN = "[A-Z0-9]{2,10}"
 #: Of a coin too, in capitals.
-COIN_CODE = matching("[A-Z0-9]{2,10}", "a currency code in capitals, such as EUR or USDT")
+COIN_CODE = matching(COIN_PATTERN, "a currency code in capitals, such as EUR or USDT")
 #: Of a coin too, in any case, returned in capitals.
-COIN = text_rule("a currency code, such as EUR or USDT", lambda text: COIN_CODE.convert(text.upper()))
+COIN = text_rule(
+    "a currency code, such as EUR or USDT",
+    lambda text: COIN_CODE.convert(text.upper() if text.isascii() else text),
+)
 _ISO_DATE = matching(DATE_PATTERN, "a date, YYYY-MM-DD")
 ISO_DATE = text_rule(_ISO_DATE.allowed, lambda text: date.fromisoformat(_ISO_DATE.convert(text)))
 TIME_OF_DAY = text_rule("HH:MM, such as 17:00", _time_of_day)

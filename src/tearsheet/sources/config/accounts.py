@@ -12,6 +12,7 @@ from tearsheet.performance.account import StatedAccount
 from tearsheet.sources.config.yaml import load_with_lines
 from tearsheet.trade.rate import BaseTerms
 from tearsheet.trade.value_rule import (
+    COIN_CODE,
     CURRENCY,
     TIME_OF_DAY,
     TIME_ZONE,
@@ -28,7 +29,6 @@ _NAME_SIZE = 200
 PARTS = ("accounts", "base")
 KEYS = ("starting_balance", "currency", "timezone", "day_starts_at")
 BASE_KEYS = ("currency", "rates", "max_age", "pegs")
-_CODE = matching("[A-Z0-9]{2,10}", "a currency code in capitals, such as USDT")
 _MAX_AGE = re.compile(r"([0-9]|[12][0-9]|3[01])d?")
 _NULL = (None, "", "null", "~", "Null", "NULL")
 _Path = tuple[str, ...]
@@ -107,7 +107,7 @@ class _AccountsParser:
         pegs: dict[str, str] = {}
         for code, to in block.items():
             path = ("base", "pegs", code)
-            pegs[self._value(_CODE, code, path)] = self._value(_CODE, to, path)
+            pegs[self._value(COIN_CODE, code, path)] = self._value(COIN_CODE, to, path)
         for code, to in pegs.items():
             if to in pegs:
                 raise self._error(

@@ -22,6 +22,7 @@ from tearsheet.trade.instrument import (
     Instruments,
     UnknownInstrument,
 )
+from tearsheet.trade.value_rule import COIN, COIN_PATTERN, InvalidValueError
 
 _CENT = Decimal("0.01")
 #: Sizes of a lot that a result may show, and how far it may be rounded.
@@ -36,7 +37,6 @@ _LARGEST_MINIMUM = Decimal(20)
 _LARGEST_PART = Decimal("0.3")
 _FEE_OF_A_CONTRACT = Decimal(2)
 _FEE_OF_A_FUTURE = Decimal(10)
-_LONGEST_CODE = 10
 #: A lot of a pair of currencies, and how far apart the rates of its results may be.
 _PAIR_LOT, _FARTHEST = Decimal(100_000), Decimal("1.25")
 _PAIR = re.compile(
@@ -143,7 +143,7 @@ class Settlement(Struct, frozen=True):
         if money == base:
             return _fee_in_base_coin(terms)
         rate = raw.fee_worth or self.rates.get(money)
-        if not (money.isascii() and money.isalnum() and 2 <= len(money) <= _LONGEST_CODE):
+        if not (money.isascii() and re.fullmatch(COIN_PATTERN, money.upper())):
             raise RowError("bad_value", f"the currency of the fee is no code, was {money!r}", "such as USD")
         if rate is None and not (raw.leg or raw.status.strip().casefold() not in ("", "fill")):
             raw.foreign_fee = (fee, currency_code(money) or money)
@@ -452,7 +452,8 @@ def result_mismatch(result: Decimal, fills: Sequence[Fill], currency: str) -> Ro
 
 def currency_code(text: str) -> str | None:
     """Return the code of a currency in capitals; None if it is empty. Raises RowError."""
-    code = text.strip().upper()
-    if code and not (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
-        raise RowError("bad_value", f"invalid currency {text!r}", "use a code such as USD")
-    return code or None
+    code = text.strip()
+    try:
+        return COIN.parse(code) if code else None
+    except InvalidValueError as error:
+        raise RowError("bad_value", f"invalid currency {text!r}", str(error)) from None

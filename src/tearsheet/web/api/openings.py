@@ -12,6 +12,7 @@ from tearsheet.app.reports import ImportReport
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.amount import parse_amount
+from tearsheet.trade.value_rule import COIN_PATTERN
 from tearsheet.web.http.bodies import is_valid_text, json_object
 from tearsheet.web.http.errors import HttpError, rejection_to_json
 from tearsheet.web.http.operation import Api, Body, Operation
@@ -23,7 +24,7 @@ from tearsheet.web.server.context import AppContext
 
 _TEXT = {"type": "string", "pattern": NAME}
 _AMOUNT = {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"}
-_CURRENCY = "^[A-Z0-9]{2,10}$"
+_CURRENCY = f"^{COIN_PATTERN}$"
 _TIME = {"type": "string", "format": "date-time"}
 _OPENING = {
     "type": "object",

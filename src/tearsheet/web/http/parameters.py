@@ -13,7 +13,16 @@ from tearsheet.performance.metric import METRICS
 from tearsheet.store.list_values import PageCursor
 from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import DATE_PATTERN, EARLIEST, LATEST
-from tearsheet.trade.value_rule import CURRENCY_CODE, ISO_DATE, matching, one_of, text_rule, whole_number
+from tearsheet.trade.value_rule import (
+    COIN_CODE,
+    COIN_PATTERN,
+    CURRENCY_CODE,
+    ISO_DATE,
+    matching,
+    one_of,
+    text_rule,
+    whole_number,
+)
 from tearsheet.web.http.operation import Parameter
 
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
@@ -123,13 +132,12 @@ BASE = Parameter(
     {"type": "string", "pattern": "^[A-Z]{3,5}$"},
     CURRENCY_CODE.parse,
 )
-_ANY_CODE = matching("[A-Z0-9]{2,10}", "a currency code in capitals")
 RATE_PAIR = tuple(
     Parameter(
         way,
         f"Only rates {way} this currency.",
-        {"type": "string", "pattern": "^[A-Z0-9]{2,10}$"},
-        _ANY_CODE.parse,
+        {"type": "string", "pattern": f"^{COIN_PATTERN}$"},
+        COIN_CODE.parse,
     )
     for way in ("from", "to")
 )
