@@ -14,12 +14,6 @@ _MOST_BYTES = 4 << 20
 RESTORE_HINT = "restore it; `{}`, or `limits: {}`, says that there is to be nothing"
 
 
-def says_nothing(text: str) -> bool:
-    """Return whether a YAML text is empty or has only comments."""
-    lines = (line.partition("#")[0].strip() for line in text.lstrip("\ufeff").splitlines())
-    return not any(line not in ("", "---", "...") for line in lines)
-
-
 def read_small_file(path: Path) -> bytes | None:
     """Return the content of a file; None if it does not exist. Raises OSError, also for a link to nothing."""
     try:

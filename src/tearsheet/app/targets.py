@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.file_content import says_nothing
 from tearsheet.app.parsed_file import ParsedFile
 from tearsheet.errors import StoreError
 from tearsheet.log import log_event, timed_event
@@ -24,6 +23,7 @@ from tearsheet.rules import (
     target_rules,
 )
 from tearsheet.sources.config.targets import load_targets as parse_file
+from tearsheet.sources.config.yaml import says_nothing
 from tearsheet.trade.session import Window
 
 _log = logging.getLogger("tearsheet")

@@ -163,7 +163,7 @@ def test_a_batch_can_be_listed_shown_undone_once_and_imported_again(place: Place
             batches.undo(2, "kim")
         again = tracker.import_file(second)
         assert (again.id, again.new, again.repeated) == (3, 1, False)
-        with pytest.raises(NotFoundError, match="no import 9"):
+        with pytest.raises(NotFoundError, match="import 9 not found"):
             batches.get(9)
 
 

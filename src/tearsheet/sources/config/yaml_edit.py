@@ -16,7 +16,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from ruamel.yaml.tokens import CommentToken
 
 from tearsheet.errors import UsageError
-from tearsheet.sources.config.yaml import Path, load_mapping
+from tearsheet.sources.config.yaml import Path, load_mapping, says_nothing
 
 #: A value to write: a text, a list of texts or mappings, a mapping of such, or None to remove the key.
 Value = str | Sequence[str | Mapping[str, str]] | Mapping[str, Any] | None
@@ -45,7 +45,8 @@ def edit_yaml(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
             f"{file} is written in a way that this page cannot change",
             "write `key: value` lines without anchors, or edit the file",
         )
-    return changed
+    # a file without content would be taken for one that was emptied by mistake
+    return "".join([*_ended([changed], "\n"), "{}\n"]) if says_nothing(changed) else changed
 
 
 class _TextResolver(BaseResolver):

@@ -142,7 +142,8 @@ def _verdict_events(query: QueryContext, previous: Mapping[str, VerdictEvent]) -
     events = {}
     for verdict in account_verdicts(query.tracker).all(query.sync_errors):
         reasons = tuple(replace(reason, detail="") for reason in verdict.reasons)
-        timeless = replace(verdict, as_of=EARLIEST, data_age_s=None, sequence=0, reasons=reasons)
+        feeds = tuple(replace(feed, last_at=EARLIEST, age_s=0.0) for feed in verdict.feeds)
+        timeless = replace(verdict, as_of=EARLIEST, data_age_s=None, sequence=0, reasons=reasons, feeds=feeds)
         digest = blake2b(json_line(timeless), digest_size=8).hexdigest()
         event = previous.get(verdict.account)
         if event is None or event.digest != digest:
