@@ -24,6 +24,7 @@ FACTS = {
     "lines": "SELECT id, lines, facts, rejected FROM source ORDER BY id",
     "account_state": "SELECT account, rewrites, last_us FROM account_state ORDER BY account",
     "feed": "SELECT * FROM feed ORDER BY 1, 2",
+    "gaps": "SELECT account, symbol, time_us, code, detail FROM gap ORDER BY account, symbol, time_us, code",
     "tally text": "SELECT account, session, currency, last_us, body FROM tally ORDER BY account, session, currency",
 }
 #: Lines that are no plain fill, or none at all; {n} is a number of their own.
@@ -169,6 +170,20 @@ def test_a_line_that_is_more_than_a_fill_ends_the_columns_and_nothing_else_chang
     for name, rows in by_rows.items():
         assert by_columns[name] == rows, name
     assert "the rest by rows" in report.lane
+
+
+@needs_kernel
+def test_a_currency_unlike_that_of_the_open_position_is_told_by_columns_too() -> None:
+    lines = [
+        f"A,X,2026-11-02T14:{n:02}:00Z,buy,1,10,0,E{n},,,,{'EUR' if n == 40 else 'USD'},,," for n in range(50)
+    ]
+    found = []
+    for least in (1 << 40, 1):
+        with lane(least):
+            facts, _ = imported([fills_csv(lines, MORE)])
+        found.append(facts["gaps"])
+    assert [(gap[1], gap[3]) for gap in found[0]] == [("X", "contradiction")]
+    assert found[1] == found[0]
 
 
 @needs_kernel

@@ -130,6 +130,8 @@ class ColumnBooking:
         self._fold = Fold(tallies.fold_rules)
         self._waiting: list[list[Any]] = [[] for _ in FillColumns._fields]
         self._reached_us = -(2**63)
+        #: multiplier and currency of each account and symbol
+        self._terms: dict[tuple[str, str], tuple[str, str]] = {}
         #: first and last instant of each account
         self._spans: dict[str, tuple[int, int]] = {}
 
@@ -144,11 +146,15 @@ class ColumnBooking:
         return not any(columns.position_side) and not any(columns.closes) and "-0" not in columns.commission
 
     def add(self, columns: FillColumns) -> bool:
-        """Book new fills; return False, without any change, if one is late."""
+        """Book new fills; return False, without any change, if one is late or unlike those of its instrument before."""
         times = [*self._waiting[_TIME], *columns.time_us]
         if not times:
             return True
-        if times[0] <= self._reached_us or not all(map(le, times, times[1:])):
+        if (
+            not self._has_like_terms(columns)
+            or times[0] <= self._reached_us
+            or not all(map(le, times, times[1:]))
+        ):
             return False
         ready: list[list[Any]] = [[*before, *own] for before, own in zip(self._waiting, columns, strict=True)]
         cut = bisect_left(times, times[-1])
@@ -157,6 +163,14 @@ class ColumnBooking:
         self._waiting = [column[cut:] for column in ready]
         self._book(FillColumns(*[column[:cut] for column in ready]))
         return True
+
+    def _has_like_terms(self, columns: FillColumns) -> bool:
+        """Return whether each instrument has one multiplier and currency: others may contradict an open position."""
+        terms = set(zip(columns.account, columns.symbol, columns.multiplier, columns.currency, strict=True))
+        return all(
+            self._terms.setdefault((account, symbol), (multiplier, currency)) == (multiplier, currency)
+            for account, symbol, multiplier, currency in terms
+        )
 
     def finish(self) -> None:
         """Book the remaining fills, and save the open positions."""
