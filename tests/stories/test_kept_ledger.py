@@ -29,7 +29,7 @@ def unpacked(tmp_path: Path) -> tuple[Api, dict[str, Any]]:
 
 
 #: Fields for people: their words may change, but not whether something is said.
-_WORDS = (".reason", ".detail")
+_WORDS = (".reason", ".detail", ".words")
 
 
 def lost(before: Any, now: Any, path: str = "") -> list[str]:
