@@ -147,12 +147,12 @@ def test_an_explanation_adds_up_and_names_each_rate(place: Place) -> None:
     assert rates == [(Decimal("1.085"), ("1 EUR = 1.085 USD (ecb)",))] * 2 + [None] * 2
 
 
-MONEY = "account,time,kind,amount,currency,id\n"
+MONEY = "account,time,kind,amount,currency,id,to_currency,to_amount\n"
 
 
 def convert(place: Place, day: date, usd: int, eur: int) -> Path:
-    at = f"A,{day}T09:00:00Z,conversion"
-    return place.write(f"{day}.csv", f"{MONEY}{at},{usd},USD,{day}1\n{at},{eur},EUR,{day}2\n")
+    rows = f"A,{day}T09:00:00Z,conversion,{usd},USD,{day},EUR,{eur}\n"
+    return place.write(f"{day}.csv", f"{MONEY}{rows}")
 
 
 def test_money_in_a_currency_without_a_rate_at_the_end_is_no_loss_by_rates(place: Place) -> None:
