@@ -140,7 +140,7 @@ def test_from_a_number_to_its_fills_by_keyboard(make_seat: Any) -> None:
     page = make_seat().go("/day?date=2026-11-19")
     page.locator(".tile .value a").first.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("main")).to_contain_text("add up to it exactly")
+    expect(page.locator("main")).to_contain_text("add up to exactly")
     page.locator("tbody th a").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Fills")).to_be_visible()

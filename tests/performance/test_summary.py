@@ -39,4 +39,5 @@ def test_plain_values_keep_every_digit_in_its_shortest_form() -> None:
 
 def test_plain_instants_are_in_utc() -> None:
     found = to_plain_builtins(Freshness(3, datetime(2026, 3, 2, 9, 30, tzinfo=UTC), None, 1.5))
-    assert found == {"revision": 3, "as_of": "2026-03-02T09:30:00Z", "last_fill_at": None, "data_age_s": 1.5}
+    at = "2026-03-02T09:30:00Z"
+    assert found == {"revision": 3, "as_of": at, "last_fill_at": None, "data_age_s": 1.5, "feeds": []}

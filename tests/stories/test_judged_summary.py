@@ -80,7 +80,7 @@ def test_every_door_judges_alike(judged: Place, capsys: pytest.CaptureFixture[st
         assert "must be flat" in text
     page = api.ask("GET", "/day").text
     assert "Daily loss" in page
-    assert "✗ missed" in page
+    assert "✗ Missed" in page
 
 
 def test_the_weeks_and_months_are_judged_too(judged: Place) -> None:

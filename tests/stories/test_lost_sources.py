@@ -539,11 +539,12 @@ def test_instruments_given_up_are_those_of_the_table(place: Place, monkeypatch: 
     shell(place, monkeypatch)
     assert main(["sources", "forget", "instruments", "--by", "kim"]) == 0
     assert state(api)[:3] == (-50, False, [])  # the multiplier is stored with the fill
+    # from the next fill on it is told that the instruments state another now
     api.fills(fill(3, price=100), fill(4, "SELL", 99))
-    assert state(api)[:3] == (-51, False, [])
+    assert state(api)[:3] == (-51, True, ["other_multiplier"])
     path.write_text(MSFT_50)  # restored, it counts again
     api.fills(fill(5, price=100), fill(6, "SELL", 99))
-    assert state(api)[:3] == (-101, False, [])
+    assert state(api)[:3] == (-101, True, ["other_multiplier"])
 
 
 def test_another_instruments_file_is_refused_until_one_act_takes_it(
@@ -574,14 +575,14 @@ def test_another_instruments_file_is_refused_until_one_act_takes_it(
     assert state(second)[:3] == (-50, False, [])
     other.write_text("MSFT: {multiplier: 7}\n")  # now an edit of a file that the books are of
     second.fills(fill(3, price=100), fill(4, "SELL", 99))
-    assert state(second)[:3] == (-57, False, [])
+    assert state(second)[:3] == (-57, True, ["other_multiplier"])
     assert api.ask("GET", "/api/performance/daily").status_code == 503
     monkeypatch.setenv("TEARSHEET_INSTRUMENTS_FILE", str(path))
     assert main(["sync"]) == 65
     assert main(["sources", "accept", "instruments", "--by", "kim"]) == 0
-    assert state(api)[:3] == (-57, False, [])
+    assert state(api)[:3] == (-57, True, ["other_multiplier"])
     api.fills(fill(5, price=100), fill(6, "SELL", 99))
-    assert state(api)[:3] == (-107, False, [])
+    assert state(api)[:3] == (-107, True, ["other_multiplier"])
     assert second.ask("GET", "/api/performance/daily").status_code == 503
     with place.tracker() as tracker:
         changes = tracker.ledger.connection.execute("SELECT * FROM setting_change").fetchall()
