@@ -432,7 +432,7 @@ def test_an_activity_statement_is_read_with_all_its_parts(place: Place) -> None:
     closed, held, lacking = books(place, "activity.csv", ACTIVITY)
     assert (closed, held, lacking) == (["OLDCO 199", "XYZ 54.9"], ["A QQQ 5"], [])
     with place.tracker() as tracker:
-        [note] = tracker.get_summary("weekly").notes
-        assert note.detail.endswith(
-            "deposit 5000 USD (1), margin interest -2 USD (1), withholding tax -1.12 USD (1)"
-        )
+        week = tracker.get_summary("weekly")
+        assert (week.value("costs"), week.value("tax")) == (2, Decimal("1.12"))
+        assert week.value("flows") == 5000
+        assert week.notes == ()
