@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tearsheet.app.file_content import RESTORE_HINT, bytes_digest, read_small_file
 from tearsheet.errors import MissingSourceError, OtherRulesError, SettingsError, StoreError
 from tearsheet.settings import Settings
-from tearsheet.sources.config.yaml import says_nothing
+from tearsheet.sources.config.content import says_nothing
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.sources import INSTRUMENTS
 from tearsheet.trade.fee_schedule import FeeRule

@@ -22,8 +22,8 @@ from tearsheet.rules import (
     rolling_rules,
     target_rules,
 )
+from tearsheet.sources.config.content import says_nothing
 from tearsheet.sources.config.targets import load_targets as parse_file
-from tearsheet.sources.config.yaml import says_nothing
 from tearsheet.trade.session import Window
 
 _log = logging.getLogger("tearsheet")

@@ -22,12 +22,6 @@ _HINT = "write `key: value` lines"
 Path = tuple[str, ...]
 
 
-def says_nothing(text: str) -> bool:
-    """Return whether a YAML text is empty or has only comments."""
-    lines = (line.partition("#")[0].strip() for line in text.lstrip("\ufeff").splitlines())
-    return not any(line not in ("", "---", "...") for line in lines)
-
-
 def load_mapping(text: str, file: str) -> dict[str, Any]:
     """Parse a YAML text as a mapping with text for all scalars. Raises SettingsError with the line."""
     return load_with_lines(text, file)[0]

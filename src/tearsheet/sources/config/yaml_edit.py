@@ -16,7 +16,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from ruamel.yaml.tokens import CommentToken
 
 from tearsheet.errors import UsageError
-from tearsheet.sources.config.yaml import Path, load_mapping, says_nothing
+from tearsheet.sources.config.content import says_nothing
+from tearsheet.sources.config.yaml import Path, load_mapping
 
 #: A value to write: a text, a list of texts or mappings, a mapping of such, or None to remove the key.
 Value = str | Sequence[str | Mapping[str, str]] | Mapping[str, Any] | None
