@@ -84,7 +84,7 @@ class TestReadiness:
     def test_an_unreadable_limits_file(self, here: Place) -> None:
         here.write("config/dashboard-targets.yaml", LIMITS)
         api = Api(here)
-        assert api.get("/readyz")["status"] == "healthy"
+        assert api.get("/readyz")["status"] == "degraded"  # the limits judge nobody yet
         here.write("config/dashboard-targets.yaml", "limits: {default: {daily_loss: lots}}")
         answer = api.get("/readyz")
         assert answer["status"] == "degraded"

@@ -20,7 +20,7 @@ from tests.support.impatient_app import PATIENCE_S
 from tests.support.place import NOON, Place, fills_csv
 from tests.support.web_server import TOP, Server, free_port
 
-ROWS = 60_000
+ROWS = 120_000
 BOUNDARY = "a-line-that-is-in-no-file"
 
 pytestmark = [pytest.mark.slow, pytest.mark.paced]
@@ -68,7 +68,7 @@ class Impatient(Server):
             yield found
             if 'hx-trigger="load' not in found:
                 break
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     @property
     def killed(self) -> bool:
@@ -135,7 +135,7 @@ def test_workers_killed_while_they_book_leave_nothing_and_it_is_said(place: Plac
         deadline = time.monotonic() + 60
         while "Interrupted." not in (seen := _reached(server, address)):
             assert time.monotonic() < deadline, seen
-            time.sleep(0.2)
+            time.sleep(0.05)
         assert server.get("/api/imports")[1]["data"] == []
         server.send(f"{address}/keep", b"", "application/x-www-form-urlencoded")
         *_, seen = server.until_read(address)

@@ -6,7 +6,8 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -194,16 +195,30 @@ def test_one_acts_on_a_ledger_in_postgresql_too(postgres: PostgresServer, tmp_pa
             assert second.end() == 0
 
 
+@contextmanager
+def frozen_outside_a_write(running: Running, place: Place) -> Iterator[sqlite3.Connection]:
+    """Freeze a process that does not hold the ledger's lock; yield a connection that does."""
+    with closing(sqlite3.connect(place.settings().ledger_path or "", timeout=0.1)) as ledger:
+        while True:
+            with frozen(running.process):
+                try:
+                    ledger.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:  # it was stopped in the middle of a write
+                    continue
+                yield ledger
+                break
+
+
 def test_one_that_ends_in_order_is_followed_too_and_one_that_slept_sees_it(place: Place) -> None:
     with Running(place, "watch") as first, Running(place, "watch") as second:
         until(lambda: first.lines() and second.lines())
         acting, waiting = (first, second) if first.lines("watch.begin") else (second, first)
-        with frozen(acting.process):
+        with frozen_outside_a_write(acting, place) as ledger:
             # its process is there, so the lease must run out; shortened here as time would do it
-            with sqlite3.connect(place.settings().ledger_path or "") as ledger:
-                (held,) = ledger.execute("SELECT value FROM meta WHERE key = 'watcher'").fetchone()
-                over = json.dumps(json.loads(held) | {"until": 1.0})
-                ledger.execute("UPDATE meta SET value = ? WHERE key = 'watcher'", (over,))
+            (held,) = ledger.execute("SELECT value FROM meta WHERE key = 'watcher'").fetchone()
+            over = json.dumps(json.loads(held) | {"until": 1.0})
+            ledger.execute("UPDATE meta SET value = ? WHERE key = 'watcher'", (over,))
+            ledger.commit()
             waiting.waits_for("watch.begin")
         acting.waits_for("watch.standby")
         assert waiting.end() == 0
