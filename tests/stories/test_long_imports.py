@@ -104,7 +104,7 @@ def test_a_long_file_shows_how_far_it_is_and_kills_no_worker(place: Place, conte
             for one in reading
             if (found := re.search(r'<progress class="long" max="\d+" value="(\d+)"', one))
         }
-        assert steps - {"0"}
+        assert steps - {"0"}, (len(reading), steps)
         assert server.get("/api/accounts")[1]["data"] == []
         # whoever says yes goes away at once
         server.send(f"{address}/keep", b"", "application/x-www-form-urlencoded")
