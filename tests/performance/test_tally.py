@@ -221,7 +221,8 @@ def test_the_falls_of_a_curve_tell_the_deepest_share_of_any_balance(
     assert max((depth for _, depth in joined.falls), default=Decimal(0)) == joined.drawdown
 
 
-paid = st.tuples(st.sampled_from(sorted(CASH)), amounts)
+# a fact of no money leaves no sums beside trading, so its instant is no point of the curve either
+paid = st.tuples(st.sampled_from(sorted(CASH)), amounts.filter(bool))
 
 
 @examples(100)
@@ -243,6 +244,6 @@ def test_money_of_an_account_adds_up_over_any_cut(drawn: list[tuple], cut: int) 
         assert whole.result == whole.curve.net + money.income - money.costs - money.tax
         counted = [one for one in made if one.event != "credit"]
         assert whole.balance_change == sum((one.net + one.cash for one in counted), Decimal(0))
-        assert whole.result_curve == Curve.from_amounts([one.result for one in made]) or not money
+        assert whole.result_curve == Curve.from_amounts([one.result for one in made])
     assert whole.fills == sum(one.event is None for one in made)
     assert msgspec.json.decode(msgspec.json.encode(whole), type=Tally) == whole
