@@ -66,11 +66,12 @@ def test_fees_and_openings_are_stated_by_command(
     assert "equity" in shown
     found = json.loads(run("positions", "--window", "all", "--json"))
     assert [(p["fees"], p["net"]) for p in found] == [(1, 249)]
-    assert json.loads(run("fees", "--json"))["rules"] == [{"asset_class": "equity", "per_share": "0.01"}]
+    schedule = json.loads(run("fees", "--json"))
+    assert schedule["rules"] == [{"asset_class": "equity", "per_share": "0.01"}]
     assert "no root of a future" in run(
         "fees", "set", "--root", "NOPE", "--per-contract", "1", code=EXIT_USAGE
     )
-    assert "no rules" in run("fees", "remove", "1")
+    assert "no rules" in run("fees", "remove", "1", "--digest", schedule["digest"])
 
 
 def test_a_file_read_as_nothing_is_refused_by_its_name_however_often(

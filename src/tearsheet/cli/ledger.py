@@ -225,7 +225,7 @@ def fees(ctx: click.Context, as_json: bool) -> None:
     tearsheet fees
     tearsheet fees set --root MNQ --per-contract 0.52
     tearsheet fees set --account Sim101 --venue CME --per-contract 1.29 --from 2026-01-01
-    tearsheet fees remove 2
+    tearsheet fees remove 2 --digest 0f3c5a9e1b7d2468
 
     It is the list `fees` of the instruments file. A change is recorded, and the books are rebuilt by it.
     """
@@ -259,12 +259,15 @@ def set_fees(by: str | None, since: str | None, **given: str | None) -> None:
 
 @fees.command("remove", short_help="Remove a rule by its number.")
 @click.argument("number", type=int)
+@click.option(
+    "--digest", required=True, help="The digest of the schedule that the number is of, as `fees` shows it."
+)
 @click.option("--by", metavar="NAME", help="Who changes it; else the user of this machine.")
-def remove_fees(number: int, by: str | None) -> None:
-    """Remove a rule of the fee schedule, and rebuild the books."""
+def remove_fees(number: int, digest: str, by: str | None) -> None:
+    """Remove a rule of the fee schedule, and rebuild the books; refused if the schedule has changed since."""
     with open_tracker() as tracker:
         tracker.sync()
-        _print_fees(FeesEditor(tracker).remove_rule(number, by or getpass.getuser()))
+        _print_fees(FeesEditor(tracker).remove_rule(number, by or getpass.getuser(), digest))
 
 
 def _print_fees(found: FeeRules, *, as_json: bool = False) -> None:
@@ -273,7 +276,7 @@ def _print_fees(found: FeeRules, *, as_json: bool = False) -> None:
         return
     used = [key for key in RULE_KEYS if any(key in rule for rule in found.rules)]
     rows = [(str(number), *(rule.get(key, "") for key in used)) for number, rule in enumerate(found.rules, 1)]
-    click.echo(f"Fee schedule of {found.file}:")
+    click.echo(f"Fee schedule of {found.file}, digest {found.digest or 'none'}:")
     click.echo(columns(("", *used), rows, "r" + "l" * len(used)) if rows else "  no rules")
 
 

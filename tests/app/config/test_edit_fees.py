@@ -7,6 +7,7 @@ import pytest
 
 from tearsheet.app.config.edit_fees import FeesEditor
 from tearsheet.app.config.settings_audit import setting_changes
+from tearsheet.cli import main
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
 from tests.support.api import Api
 from tests.support.place import Place
@@ -48,7 +49,9 @@ def test_a_rule_is_set_replaced_and_removed_and_the_books_follow(place: Place) -
         assert tracker.get_summary("weekly").value("fees") == 2
         assert "# mine" in file(place)
         assert "# by contract" in file(place)
-        assert [len(editor.remove_rule(number, "lee").rules) for number in (2, 1, 1)] == [2, 1, 0]
+        assert [
+            len(editor.remove_rule(number, "lee", editor.show().digest).rules) for number in (2, 1, 1)
+        ] == [2, 1, 0]
         assert "fees" not in file(place)
         assert "QQQQ: {multiplier: 5}  # a root" in file(place)
         assert tracker.get_summary("weekly").value("fees") == 0
@@ -73,7 +76,7 @@ def test_what_cannot_be_a_rule_changes_nothing(place: Place) -> None:
             with pytest.raises(error):
                 editor.set_rule(rule, "kim")
         with pytest.raises(NotFoundError):
-            editor.remove_rule(2, "kim")
+            editor.remove_rule(2, "kim", editor.show().digest)
         assert file(place) == FILE
         assert setting_changes(tracker.ledger, 10) == []
 
@@ -123,3 +126,24 @@ def test_a_change_of_an_older_schedule_is_refused(api: Api) -> None:
     assert now["rules"] == [{"root": "MNQ", "per_contract": "0.5"}]
     assert api.client.post(f"/api/fees?digest={now['digest']}", json=later).status_code == 200
     assert api.get("/api/fees")["data"]["rules"] == [later]
+
+
+def test_a_number_removes_only_the_rule_that_was_seen(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: a place in a list names another thing once somebody else has changed the list."""
+    for name, value in {**place.env, **instruments(place)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(place.folder)
+    assert main(["fees", "remove", "1"]) == 64, "nothing says which rule is meant"
+    assert main(["fees", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)["digest"]
+    assert main(["fees", "set", "--root", "MES", "--per-contract", "0.6"]) == 0
+    before = file(place)
+    assert main(["fees", "remove", "1", "--digest", seen]) == 64
+    assert file(place) == before
+    assert main(["fees"]) == 0
+    now = capsys.readouterr().out.partition("digest ")[2].split(":")[0]
+    assert main(["fees", "remove", "1", "--digest", now]) == 0
+    assert "MNQ" not in file(place)
+    assert "MES" in file(place)

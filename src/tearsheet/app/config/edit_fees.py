@@ -56,10 +56,10 @@ class FeesEditor:
         rules = [*before.rules[:place], stated, *before.rules[place + 1 :]]
         return self._save(before, rules, who)
 
-    def remove_rule(self, number: int, who: str, digest: str | None = None) -> FeeRules:
-        """Remove a rule by its number, which counts from 1, and rebuild the books.
+    def remove_rule(self, number: int, who: str, digest: str) -> FeeRules:
+        """Remove a rule by its number, which counts from 1 in the file with this digest, and rebuild the books.
 
-        Raises NotFoundError, ChangedMeanwhileError if the file has another digest than a given one, StoreError.
+        Raises NotFoundError, ChangedMeanwhileError if the file has another digest, StoreError.
         """
         before = self._expected(digest)
         if not 1 <= number <= len(before.rules):
