@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from functools import cached_property
 
 from msgspec import Struct, json
 from msgspec.structs import replace
@@ -99,6 +100,7 @@ class Judge:
         parts = (self.targets, self.problems, self.limits, self._context.alerts.version)
         return digest(json.encode(parts).decode())
 
+    @cached_property
     def feeds(self) -> tuple[SourceAge, ...]:
         """Return what each source said last, and whether that is too long ago."""
         return summary_feeds(self._context, self._account, self.verdicts)
@@ -112,7 +114,7 @@ class Judge:
         judged = replace(
             evaluated,
             limits=self.limits,
-            freshness=replace(summary.freshness, feeds=self.feeds()),
+            freshness=replace(summary.freshness, feeds=self.feeds),
             state=self._state(missed=run.breached, partial=bool(reasons)),
             partial=bool(reasons),
             partial_reasons=reasons,

@@ -229,7 +229,7 @@ class _Evaluation:
 
     def heard(self) -> list[str]:
         """Return what each source said last."""
-        return feeds_lines(self._judge.feeds(), self._tracker.settings.calendar.timezone)
+        return feeds_lines(self._judge.feeds, self._tracker.settings.calendar.timezone)
 
     def add_due(
         self, window: Window, wanted: Scope, currency: str | None, base: str | None

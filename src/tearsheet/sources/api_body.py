@@ -225,11 +225,13 @@ def parse_objects(body: bytes, key: str) -> list[dict[str, Any]]:
     return objects
 
 
-def parse_fills(
-    objects: Iterable[dict[str, Any]], name: str, instruments: Instruments
-) -> list[Fill | Rejection]:
-    """Parse the fills of a request, or reject them; `line` counts from 1."""
-    rows = FillParser(
+#: A row of a request, by its line from 1; a conversion is two events of one line.
+PostedRow = tuple[int, Fill | Rejection]
+
+
+def posted_rows(name: str, instruments: Instruments) -> FillParser:
+    """Return the parser of a request's rows, whose times state their offsets."""
+    return FillParser(
         file=name,
         instruments=instruments,
         times=TimeParser(None, None, ascending=False),
@@ -237,15 +239,20 @@ def parse_fills(
         newest_first=False,
         sides=layouts()["generic_fills"].side_words(Side.BUY, Side.SELL),
     )
+
+
+def parse_fills(objects: Iterable[dict[str, Any]], name: str, instruments: Instruments) -> list[PostedRow]:
+    """Parse the fills of a request, or reject them."""
+    rows = posted_rows(name, instruments)
     numbers = TextCache(NumberFormat(".").parse)
-    made = []
+    made: list[PostedRow] = []
     for line, content in enumerate(objects, 1):
         text = [truncate(json.dumps(content), _SHOWN)]
         try:
             fill = rows.parse(raw_fill_of(field_texts(content, FILL_FIELDS, FIELDS), numbers), line, text)
         except RowError as bad:
             fill = rows.reject(line, text, bad.problem)
-        made.append(fill or rows.reject(line, text, _TWICE))
+        made.append((line, fill or rows.reject(line, text, _TWICE)))
     return made
 
 

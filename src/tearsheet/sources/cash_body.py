@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from tearsheet.sources.api_body import FIELD_RULES, JsonField, field_texts, rejection_of
-from tearsheet.sources.layouts.catalogue import layouts
-from tearsheet.sources.statements.fill_rows import FillParser
+from tearsheet.sources.api_body import (
+    FIELD_RULES,
+    JsonField,
+    PostedRow,
+    field_texts,
+    posted_rows,
+    rejection_of,
+)
 from tearsheet.sources.statements.raw_fill import RawEvent
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.sources.text.stated_money import REFUND_WORD, check_stated_money
-from tearsheet.sources.text.times import TimeParser
 from tearsheet.trade.event import CARRY, CASH, MONEY_KINDS, NO_TERMS, EventTerms
-from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.value_rule import one_of
 
@@ -41,17 +44,10 @@ _TWICE = RowProblem("conflicting_id", "the same event stands twice in this reque
 
 def parse_cash(
     objects: Iterable[dict[str, Any]], name: str, instruments: Instruments, currency_of: Callable[[str], str]
-) -> list[tuple[int, Fill | Rejection]]:
-    """Parse the money of a request, or reject it; lines count from 1, and a conversion is two events of one line."""
-    parser = FillParser(
-        file=name,
-        instruments=instruments,
-        times=TimeParser(None, None, ascending=False),
-        account=None,
-        newest_first=False,
-        sides=layouts()["generic_fills"].side_words(Side.BUY, Side.SELL),
-    )
-    made: list[tuple[int, Fill | Rejection]] = []
+) -> list[PostedRow]:
+    """Parse the money of a request, or reject it."""
+    parser = posted_rows(name, instruments)
+    made: list[PostedRow] = []
     for line, content in enumerate(objects, 1):
         try:
             texts = dict(zip(CASH_FIELDS, field_texts(content, CASH_FIELDS, tuple(CASH_FIELDS)), strict=True))

@@ -6,11 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import json
 
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.config.edit_accounts import AccountsEditor
-from tearsheet.app.imports.api_posts import state_cash
+from tearsheet.app.imports.api_posts import ApiWrites, state_cash
 from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.reports import WriteRequest
 from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import AccountSums, Tally
 from tearsheet.tracker import PerformanceTracker
@@ -237,6 +239,29 @@ def test_a_conversion_moves_money_from_pocket_to_pocket_and_its_fee_is_a_cost(pl
         report = tracker.import_file(path)
         assert (report.events, [one.code for one in report.rejections]) == (0, ["missing_field"])
         assert sums(tally(tracker, "A", 16).money) == (0, 2, 0, 0, 1085)
+
+
+def test_a_row_behind_a_conversion_is_rejected_by_its_own_number(place: Place) -> None:
+    common = {"account": "A", "time": "2026-11-16T10:00:00Z"}
+    conversion = {
+        "kind": "conversion",
+        "currency": "EUR",
+        "amount": "-1000",
+        "to_currency": "USD",
+        "to_amount": "1085",
+    }
+    later = {
+        "account": "A",
+        "kind": "deposit",
+        "currency": "USD",
+        "amount": "5",
+        "time": "2031-01-01T00:00:00Z",
+    }
+    ahead = common | conversion | {"time": "2031-01-01T00:00:00Z", "id": "2"}
+    with place.tracker() as tracker:
+        body = json.encode([common | conversion | {"id": "1"}, later, ahead])
+        report = ApiWrites(tracker).cash(WriteRequest(body, "POST /api/cash"))
+        assert [(one.line, one.code) for one in report.rejections] == [(2, "future_time"), (3, "future_time")]
 
 
 def test_stated_carry_needs_its_instrument_and_is_borne_by_what_was_held(place: Place) -> None:

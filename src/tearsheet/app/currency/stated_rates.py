@@ -73,10 +73,7 @@ class StatedRates:
     def post(self, request: WriteRequest) -> RatesReport:
         """Add the rates of a request, all or none. Raises FormatError, UsageError, StoreError."""
         made = made_of(parse_rates(parse_objects(request.body, "rates"), request.name), request.name)
-        receipt = None
-        if request.key is not None:
-            digest = blake2b(b"rates\0" + request.body, digest_size=16).hexdigest()
-            receipt = IdempotencyKey(request.key, digest)
+        receipt = IdempotencyKey.from_request(request.key, b"rates", request.body)
         return self._keep(made, _Origin(request.name, request.body, None), receipt)
 
     def list(self, wanted: RatesFilter, most: int) -> list[StoredRate]:

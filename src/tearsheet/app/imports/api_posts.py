@@ -16,7 +16,7 @@ from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
 from tearsheet.errors import NotFoundError
 from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
-from tearsheet.sources.api_body import MarkInput, parse_fills, parse_marks, parse_objects
+from tearsheet.sources.api_body import MarkInput, PostedRow, parse_fills, parse_marks, parse_objects
 from tearsheet.sources.cash_body import parse_cash
 from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables.account_states import record_heartbeat
@@ -48,13 +48,7 @@ class ApiWrites:
             rules = booking_rules_from(self._context.settings, self._ledger)
             objects = parse_objects(request.body, "fills")
             made = parse_fills(objects, request.name, rules.instruments)
-            refused = [row for row in made if isinstance(row, Rejection)]
-            refused += _future_fills(made, request.name, self._context.now)
-            lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
-            report = WriteReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
-            self._context.publish_pending_alerts()
-            _add_counts(event, report)
-        return report
+            return self._save_made(event, request, rules, "fills", made)
 
     def cash(self, request: WriteRequest) -> WriteReport:
         """Save the money of a request in one transaction, as `fills` does; without a currency it is the account's."""
@@ -67,17 +61,7 @@ class ApiWrites:
                 return kept.terms(account).currency or self._context.settings.currency
 
             made = parse_cash(objects, request.name, rules.instruments, currency_of)
-            refused = [row for _, row in made if isinstance(row, Rejection)]
-            refused += _future_fills([row for _, row in made], request.name, self._context.now)
-            lines = [(line, row) for line, row in made if isinstance(row, Fill)]
-            report = (
-                WriteReport(rejections=refused)
-                if refused
-                else self._save_fills(request, rules, lines, "cash")
-            )
-            self._context.publish_pending_alerts()
-            _add_counts(event, report)
-        return report
+            return self._save_made(event, request, rules, "cash", made)
 
     def marks(self, request: WriteRequest) -> WriteReport:
         """Save the marks of a request in one transaction; a mark older than the stored one is ignored.
@@ -120,21 +104,34 @@ class ApiWrites:
         """
         if key is None:
             return import_file(self._context, job)
-        receipt = _idempotency_key(WriteRequest(job.path.read_bytes(), "", key), f"import {job.options}")
+        receipt = IdempotencyKey.from_request(key, f"import {job.options}".encode(), job.path.read_bytes())
         with self._ledger.snapshot() as queries:
             answer = IdempotencyTable(queries).find(receipt)
         if answer is not None:
             return repeated_report(answer)
         return import_file(self._context, job, receipt)
 
-    def _save_fills(
+    def _save_made(
         self,
+        event: TimedEvent,
         request: WriteRequest,
         rules: BookingRules,
-        lines: Sequence[tuple[int, Fill]],
-        what: str = "fills",
+        kind: str,
+        made: Sequence[PostedRow],
     ) -> WriteReport:
-        receipt = _idempotency_key(request, what)
+        """Save the rows of a request, or report every one that is refused; log what came of it."""
+        refused = [row for _, row in made if isinstance(row, Rejection)]
+        lines = [(line, row) for line, row in made if isinstance(row, Fill)]
+        refused += _future_fills(lines, request.name, self._context.now)
+        report = WriteReport(rejections=refused) if refused else self._save_fills(request, rules, kind, lines)
+        self._context.publish_pending_alerts()
+        _add_counts(event, report)
+        return report
+
+    def _save_fills(
+        self, request: WriteRequest, rules: BookingRules, kind: str, lines: Sequence[tuple[int, Fill]]
+    ) -> WriteReport:
+        receipt = IdempotencyKey.from_request(request.key, kind.encode(), request.body)
         with transaction_of(self._ledger, rules, _lock_keys(lines, receipt)) as queries:
             receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
@@ -151,7 +148,7 @@ class ApiWrites:
         return report
 
     def _save_marks(self, request: WriteRequest, marks: Sequence[Mark]) -> WriteReport:
-        receipt = _idempotency_key(request, "marks")
+        receipt = IdempotencyKey.from_request(request.key, b"marks", request.body)
         with self._ledger.writing() as queries:
             receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
@@ -188,9 +185,9 @@ class ApiWrites:
         return transaction.commit()
 
 
-def _future_fills(made: Sequence[Fill | Rejection], name: str, now: datetime) -> list[Rejection]:
-    checked = (future_fill(row, name, n, now) for n, row in enumerate(made, 1) if isinstance(row, Fill))
-    return [rejection for rejection in checked if rejection is not None]
+def _future_fills(lines: Sequence[tuple[int, Fill]], name: str, now: datetime) -> list[Rejection]:
+    checked = {line: future_fill(row, name, line, now) for line, row in lines}
+    return [rejection for rejection in checked.values() if rejection is not None]
 
 
 def _future_marks(made: Sequence[MarkInput | Rejection], name: str, now: datetime) -> list[Rejection]:
@@ -205,14 +202,6 @@ def _lock_keys(lines: Sequence[tuple[int, Fill]], receipt: IdempotencyKey | None
     """Return the lock keys of a request: the accounts of its fills, and its idempotency key."""
     accounts = {fill.account for _, fill in lines}
     return frozenset(accounts if receipt is None else {*accounts, f"key\0{receipt.key}"})
-
-
-def _idempotency_key(request: WriteRequest, what: str) -> IdempotencyKey | None:
-    """Return the request's idempotency key with the hash of its kind and body."""
-    if request.key is None:
-        return None
-    digest = blake2b(what.encode() + b"\0" + request.body, digest_size=16).hexdigest()
-    return IdempotencyKey(request.key, digest)
 
 
 def _cached_report(answer: str) -> WriteReport:

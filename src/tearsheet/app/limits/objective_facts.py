@@ -1,5 +1,6 @@
 """Facts that objectives are judged by: sessions of an account since its beginning and since the last payout."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -125,30 +126,28 @@ class ObjectiveReader:
             return {}
         known = self._books.openings(self._live, first)
         held = self._queries.rows(PositionRow, "positions_of_account", (self._account,))
+        opened = sorted(row.opened_us for row in held if row.opened_us is not None)
+        closed = sorted(
+            row.closed_us for row in held if row.opened_us is not None and row.closed_us is not None
+        )
+
+        def open_at(session: date) -> Decimal | None:
+            """Return what was open when a session began: 0 where nothing was, None where a price is missing."""
+            start_us = to_micros(self._calendar.start(session))
+            is_open = bisect_left(opened, start_us) > bisect_left(closed, start_us)
+            return known.get(session) if is_open else ZERO
+
         changes: dict[date, Decimal | None] = {}
-        day = first
+        day, after = first, open_at(first)
         while day <= last:
             end = self._calendar.trading_day_of(self._calendar.end(day))
-            before, after = (self._open_at(known, held, one) for one in (day, end))
+            before, after = after, open_at(end)
             if day < last and before is not None and after is not None:
                 changes[day] = results.get(day, ZERO) + after - before
             else:
                 changes[day] = None
             day = end
         return changes
-
-    def _open_at(
-        self, known: Mapping[date, Decimal], held: Sequence[PositionRow], session: date
-    ) -> Decimal | None:
-        """Return what was open when a session began: 0 where nothing was, None where a price is missing."""
-        start_us = to_micros(self._calendar.start(session))
-        is_open = any(
-            row.opened_us is not None
-            and row.opened_us < start_us
-            and (row.closed_us is None or row.closed_us >= start_us)
-            for row in held
-        )
-        return known.get(session) if is_open else ZERO
 
 
 def _is_payout(booking: Booking) -> bool:

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from hashlib import blake2b
 
 from msgspec import json
 from msgspec.structs import replace
@@ -202,7 +201,8 @@ class AccountVerdicts:
         Runs in one write transaction. Raises NotFoundError if the limit has no active breach,
         UsageError if actor or reason is blank or the key was used for another request, StoreError.
         """
-        receipt = _idempotency_key(key, account, limit, actor, reason, allowance)
+        content = json.encode(["release", account, limit, actor, reason, allowance])
+        receipt = IdempotencyKey.from_request(key, content)
         with self._ledger.writing(frozenset({account})) as queries:
             receipts = IdempotencyTable(queries)
             if (answer := receipts.find(receipt)) is not None:
@@ -428,15 +428,6 @@ def _release_breach(
     at = max(now, book.at)
     release = make_release(breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance)
     return BreachRecord(breach, release)
-
-
-def _idempotency_key(
-    key: str | None, account: str, limit: str, actor: str, reason: str, allowance: Decimal
-) -> IdempotencyKey | None:
-    if key is None:
-        return None
-    content = json.encode(["release", account, limit, actor, reason, allowance])
-    return IdempotencyKey(key, blake2b(content, digest_size=16).hexdigest())
 
 
 def _log_release(breach: Breach, release: Release) -> None:

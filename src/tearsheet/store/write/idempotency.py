@@ -1,6 +1,8 @@
 """Stored answers by idempotency key, so that an identical request is applied only once."""
 
 from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Self
 
 from msgspec import Struct
 
@@ -18,6 +20,13 @@ class IdempotencyKey(Struct, frozen=True):
 
     key: str
     request: str
+
+    @classmethod
+    def from_request(cls, key: str | None, *content: bytes) -> Self | None:
+        """Return the key with the hash of what the request states; None without a key."""
+        if key is None:
+            return None
+        return cls(key, blake2b(b"\0".join(content), digest_size=16).hexdigest())
 
 
 class IdempotencyTable:

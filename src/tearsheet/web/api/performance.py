@@ -263,7 +263,7 @@ def _cached_answer(
             return _strip_clock(judged.summary, content(judged, window))
 
         body = app_context.cached_answer(query, period, window, scope, money.cache_key, compute)
-        feeds = json_line(judge.feeds()) if fresh else None
+        feeds = json_line(judge.feeds) if fresh else None
     return PlainAnswer(200, _insert_clock(body, app_context.now, feeds))
 
 

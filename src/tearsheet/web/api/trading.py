@@ -13,7 +13,7 @@ from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.trade.session import WindowKind
+from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import cursor_from
 from tearsheet.web.http.errors import rejection_to_json
@@ -24,6 +24,9 @@ from tearsheet.web.schemas.answer import Answer, PageAnswer
 from tearsheet.web.schemas.trading import MarkView, RejectionView, WriteResult
 from tearsheet.web.server.context import AppContext
 from tearsheet.web.server.posting import one_or_many, post_view
+
+#: What finds a page of a list.
+FindPage = Callable[[Lists, Window, Scope, int, PageCursor | None], Page[Any]]
 
 _EXAMPLE_FILL = {
     "account": "Sim101",
@@ -87,7 +90,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
             statuses=(304, 422),
             aliases=("/api/performance/fills",),
         ),
-        _fills_view(app_context),
+        _page_view(app_context, Lists.fills),
     )
     api.add(
         Operation(
@@ -100,7 +103,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
             response_type=PageAnswer[CashEvent],
             statuses=(304, 422),
         ),
-        _cash_view(app_context),
+        _page_view(app_context, Lists.cash),
     )
     api.add(
         Operation(
@@ -232,7 +235,7 @@ def _positions_view(app_context: AppContext) -> Callable[..., Response]:
     return view
 
 
-def _fills_view(app_context: AppContext) -> Callable[..., Response]:
+def _page_view(app_context: AppContext, find: FindPage) -> Callable[..., Response]:
     def view(
         window: WindowKind,
         start: date | None,
@@ -246,27 +249,7 @@ def _fills_view(app_context: AppContext) -> Callable[..., Response]:
             if (unchanged := app_context.not_modified(query)) is not None:
                 return unchanged
             chosen = query.tracker.window(window, start=start, end=end)
-            page = Lists(query.tracker).fills(chosen, Scope(**scope), limit, after)
-        return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
-
-    return view
-
-
-def _cash_view(app_context: AppContext) -> Callable[..., Response]:
-    def view(
-        window: WindowKind,
-        start: date | None,
-        end: date | None,
-        limit: int,
-        cursor: PageCursor | None,
-        **scope: Any,
-    ) -> Response:
-        after = cursor_from(cursor, int)
-        with app_context.query() as query:
-            if (unchanged := app_context.not_modified(query)) is not None:
-                return unchanged
-            chosen = query.tracker.window(window, start=start, end=end)
-            page = Lists(query.tracker).cash(chosen, Scope(**scope), limit, after)
+            page = find(Lists(query.tracker), chosen, Scope(**scope), limit, after)
         return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
 
     return view
