@@ -88,6 +88,7 @@ def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFi
         (["import", "own.csv", "--fee-rate", "BNB=x"], "--fee-rate 'BNB=x': is not a number"),
         (["import", "own.csv", "--fee-rate", "BNB=-1"], "--fee-rate 'BNB=-1' is not above 0"),
         (["import", "own.csv", "--timezone", "Mars"], "--timezone 'Mars' is no known zone"),
+        (["cash", "import", "own.csv", "--timezone", "Mars"], "--timezone 'Mars' is no known zone"),
         (
             ["import", "own.csv", *SAID, *MAP, "--save-layout", "../mine"],
             "--save-layout '../mine' is no name",

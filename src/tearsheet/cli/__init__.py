@@ -48,7 +48,7 @@ COMMANDS = {
     "positions": "query",
     "note": "note",
     "export": "query",
-    "accounts": "ledger",
+    "accounts": "currency.accounts",
     "rejections": "query",
     "verdict": "limits",
     "status": "rules.status",

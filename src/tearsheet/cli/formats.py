@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 import click
 
 from tearsheet.app.imports.formats import broker_guides
 from tearsheet.app.imports.import_file import diagnose_file, known_formats
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
-from tearsheet.cli.options import DateType, F
+from tearsheet.cli.options import DateType, F, zone_from_option
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
@@ -20,7 +19,6 @@ from tearsheet.sources.statements.diagnosis import Diagnosis, PositionSketch
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.fill import Fill
-from tearsheet.trade.value_rule import TIME_ZONE, InvalidValueError
 
 _LAYOUTS = Path("config/layouts")
 _MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
@@ -101,7 +99,7 @@ def file_options_from(values: Mapping[str, Any]) -> StatementOptions:
     """Return the values of `file_options` as one value. Raises UsageError."""
     mark = values["decimal_mark"]
     return StatementOptions(
-        timezone=_zone(values["timezone"]),
+        timezone=zone_from_option(values["timezone"]),
         account=values["account"],
         layout=values["layout"],
         date_order=values["date_order"],
@@ -263,17 +261,6 @@ def _currency(code: str | None) -> str | None:
     if code is None or (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
         return code and code.upper()
     raise UsageError(f"--currency {code!r} is no code", "write a code of money, such as EUR")
-
-
-def _zone(name: str | None) -> ZoneInfo | None:
-    if name is None:
-        return None
-    try:
-        return TIME_ZONE.parse(name)
-    except InvalidValueError:
-        raise UsageError(
-            f"--timezone {name!r} is no known zone", "use an IANA name, for example America/Chicago"
-        ) from None
 
 
 COMMANDS = {"formats": formats}

@@ -12,12 +12,12 @@ from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.analysis.table_rows import check_filters
 from tearsheet.app.imports.api_posts import state_cash
 from tearsheet.app.imports.history import Import, ImportHistory, UndoInfo
-from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.imports.preview import Preview
 from tearsheet.app.imports.stated_events import ENDS, open_from_reported, settle, state_opening
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import (
+    MAX_ROWS,
     CurrencyType,
     most_option,
     open_tracker,
@@ -25,15 +25,14 @@ from tearsheet.cli.options import (
     scope_options,
     window_from_options,
     window_options,
+    zone_from_option,
 )
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.event import MONEY_KINDS
-from tearsheet.trade.value_rule import COIN, TIME_ZONE
-
-_MAX_ROWS = 1000
+from tearsheet.trade.value_rule import COIN
 
 
 class _ImportsGroup(click.Group):
@@ -61,7 +60,7 @@ def imports(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     with open_tracker() as tracker:
-        records = ImportHistory(tracker).list(_MAX_ROWS)
+        records = ImportHistory(tracker).list(MAX_ROWS)
     if as_json:
         click.echo(json_bytes(records))
         return
@@ -77,7 +76,7 @@ def show(number: int, as_json: bool) -> None:
     """Show one import and its rejected rows."""
     with open_tracker() as tracker:
         record = ImportHistory(tracker).get(number)
-        rejected = ImportHistory(tracker).rejections(number, _MAX_ROWS)
+        rejected = ImportHistory(tracker).rejections(number, MAX_ROWS)
     if as_json:
         click.echo(json_bytes({"batch": record, "rejections": rejected}))
         return
@@ -304,7 +303,9 @@ def add_cash(
 @click.option("--timezone", help="Zone of times without an offset.")
 def import_cash(file: Path, account: str | None, timezone: str | None) -> int:
     """Import FILE with the columns account,time,kind,currency,amount[,symbol,leg,ex_date,id,note,refund,to_currency,to_amount]."""
-    zone = None if timezone is None else TIME_ZONE.parse(timezone)
+    from tearsheet.app.imports.import_file import ImportJob, import_file  # no other command here reads a file
+
+    zone = zone_from_option(timezone)
     options = StatementOptions(layout="generic_events", account=account, timezone=zone)
     with open_tracker() as tracker:
         tracker.sync()

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -16,7 +17,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window, WindowKind
-from tearsheet.trade.value_rule import CURRENCY, ValueRule
+from tearsheet.trade.value_rule import CURRENCY, TIME_ZONE, InvalidValueError, ValueRule
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_ROWS = 1000
@@ -149,6 +150,18 @@ def check_paths(settings: Settings, folders: Sequence[Path] = ()) -> None:
     """
     with suppress(StoreError, OtherRulesError), LedgerContext(settings) as context:
         note_folders(context.ledger, folders)
+
+
+def zone_from_option(name: str | None) -> ZoneInfo | None:
+    """Return the zone that --timezone names. Raises UsageError."""
+    if name is None:
+        return None
+    try:
+        return TIME_ZONE.parse(name)
+    except InvalidValueError:
+        raise UsageError(
+            f"--timezone {name!r} is no known zone", "use an IANA name, for example America/Chicago"
+        ) from None
 
 
 @contextmanager

@@ -31,7 +31,8 @@ from tearsheet.trade.amount import exact
 from tearsheet.trade.session import is_ahead
 
 VerdictState = Literal["ok", "warn", "breach", "unknown"]
-_WORST_FIRST: tuple[VerdictState, ...] = ("breach", "unknown", "warn", "ok")
+#: States of a verdict, the worst first.
+WORST_FIRST: tuple[VerdictState, ...] = ("breach", "unknown", "warn", "ok")
 SCHEMA = "tearsheet.verdict/1"
 
 #: Why an account without limits is named, but not judged.
@@ -206,7 +207,7 @@ def with_groups(verdict: Verdict, groups: Sequence[Verdict]) -> Verdict:
 def worst_state(verdicts: Iterable[Verdict]) -> VerdictState:
     """Return the worst state of several verdicts; `unknown` without any."""
     states = {one.state for one in verdicts} or {"unknown"}
-    return next(state for state in _WORST_FIRST if state in states)
+    return next(state for state in WORST_FIRST if state in states)
 
 
 def _state(views: tuple[LimitView, ...], uncertain: list[VerdictReason]) -> VerdictState:

@@ -13,7 +13,7 @@ from tearsheet.app.judgement import Judge, Judged
 from tearsheet.export.plot import date_words
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.rules import AlertEvent
-from tearsheet.rules.verdict import worst_state
+from tearsheet.rules.verdict import WORST_FIRST, worst_state
 from tearsheet.store.list_values import TradeFilter
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
@@ -36,7 +36,6 @@ _TILES = (
     "fees",
 )
 _STREAK_TRADES, _LISTED_TRADES, _LISTED_ALERTS, _LISTED_VERDICTS = 20, 8, 4, 6
-_WORST_FIRST = ("breach", "unknown", "warn", "ok")
 
 
 def add_today(pages: Pages) -> None:
@@ -76,7 +75,7 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
         "partial": incompleteness(judged.summary),
         "tiles": tiles(summary, comparison, _TILES, day_filters, sparklines),
         "before": short_window_label(previous),
-        "verdicts": sorted(verdicts, key=lambda one: _WORST_FIRST.index(one.state))[:_LISTED_VERDICTS],
+        "verdicts": sorted(verdicts, key=lambda one: WORST_FIRST.index(one.state))[:_LISTED_VERDICTS],
         "verdict_count": len(verdicts),
         "unlimited": judge.unlimited if verdicts else [],
         "worst": worst_state(verdicts) if verdicts else "",
