@@ -128,6 +128,7 @@ class Instruments:
         )
         self._long_names = long_names({root: row.name for root, row in futures.items()})
         self._cache: dict[tuple[str, int, str | None, str | None], Instrument | UnknownInstrument] = {}
+        self._spellings: dict[tuple[str, int], Spelling] = {}
 
     def resolve(
         self, symbol: str, on: date, asset_class: AssetClass | None = None, currency: str | None = None
@@ -141,6 +142,13 @@ class Instruments:
 
     def spelled(self, symbol: str, on: date) -> Spelling:
         """Return what a symbol has in common with every other spelling of its instrument."""
+        key = (symbol, on.year)
+        spelling = self._spellings.get(key)
+        if spelling is None:
+            spelling = self._spellings[key] = self._spelling(symbol, on)
+        return spelling
+
+    def _spelling(self, symbol: str, on: date) -> Spelling:
         found = self.resolve(symbol, on)
         if isinstance(found, Instrument):
             name = _SEPARATOR.sub("", found.symbol.removesuffix(" CFD"))

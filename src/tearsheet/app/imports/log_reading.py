@@ -15,14 +15,7 @@ from tearsheet.app.imports.unread_files import update_unread
 from tearsheet.app.kept_instruments import InstrumentSource
 from tearsheet.app.reports import OnProgress, SyncReport
 from tearsheet.shared_files import open_regular
-from tearsheet.sources.trade_logs.log_folder import (
-    LogFile,
-    LogReadPosition,
-    is_appended,
-    log_files,
-    other_files,
-    read_new,
-)
+from tearsheet.sources.trade_logs.log_folder import LogFile, LogReadPosition, is_appended, read_new
 from tearsheet.store.booking_rules import BookingRules
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SourceFile
@@ -46,9 +39,9 @@ def sync_logs(
 ) -> SyncReport:
     """Import the new records of the folder in one write transaction, which waits for other processes' transactions."""
     with ledger.writing():
-        _, signed, trouble = folder_state(ledger, folder, archives=archives)
+        state = folder_state(ledger, folder, archives=archives)
+        files, trouble = state.listing.logs, state.trouble
         ledger.put(ARCHIVES, "yes" if archives else "no")
-        files = log_files(folder) if trouble is None else []
         report = SyncReport(files=len(files))
         transaction = LedgerTransaction(ledger, rules, now)
         report.rebuilt = transaction.rebuild_if_outdated()
@@ -63,7 +56,7 @@ def sync_logs(
         lost = LostLogs(ledger, rules.calendar, now, archives=archives, is_named=is_named)
         if lost.update(trouble, known.values(), {file.name for file in files}):
             transaction.changed = True
-        others = other_files(folder) if trouble is None else []
+        others = state.listing.others
         if trouble is None and update_unread(DoubtTable(ledger.queries), folder, others, known, now):
             transaction.changed = True
         if instruments is not None and update_instruments(ledger.queries, instruments, rules.calendar, now):
@@ -73,7 +66,7 @@ def sync_logs(
             ledger.put(FOLDER, str(folder))
         report.revision = transaction.commit()
         report.changed = transaction.changed
-        ledger.put(SIGNATURE, signed)
+        ledger.put(SIGNATURE, state.signature)
     return report
 
 

@@ -12,7 +12,7 @@ from tearsheet.app.reports import OnProgress, SyncReport, no_progress
 from tearsheet.errors import InputError, LedgerGoneError, OtherLedgerError, StoreError
 from tearsheet.log import timed_event
 from tearsheet.performance.summary import PartialReason
-from tearsheet.sources.trade_logs.log_folder import log_files
+from tearsheet.sources.trade_logs.log_folder import list_folder
 
 _log = logging.getLogger("tearsheet")
 
@@ -93,7 +93,7 @@ def unread_reasons(context: LedgerContext) -> list[PartialReason]:
     """Return why the ledger may be behind its files, of which nothing is read; no log at all is none behind."""
     if (foreign := _foreign_folder(context)) is not None:
         return [foreign]
-    never_synced = context.ledger.get(SIGNATURE) is None and not log_files(context.settings.log_dir)
+    never_synced = context.ledger.get(SIGNATURE) is None and not list_folder(context.settings.log_dir).logs
     if never_synced or _is_up_to_date(context)[0]:
         return []
     return [PartialReason("stale_ledger", "the logs or settings changed since the last sync")]
@@ -137,9 +137,9 @@ def _foreign_folder(context: LedgerContext) -> PartialReason | None:
 def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
     """Compare the signature of the log folder and the fingerprint of the rules; also return the number of files."""
     ledger = context.ledger
-    number, signed, _ = folder_state(ledger, context.settings.log_dir, archives=_archives(context))
-    same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(
+    state = folder_state(ledger, context.settings.log_dir, archives=_archives(context))
+    same = ledger.get(SIGNATURE) == state.signature and ledger.get("fingerprint") == fingerprint(
         context.settings, ledger
     )
     same = same and is_noted(ledger.queries, context.rules.instruments)
-    return same and not ledger.sources.has_due_records(context.now), number
+    return same and not ledger.sources.has_due_records(context.now), len(state.listing.logs)

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.kept_instruments import InstrumentSource
 from tearsheet.errors import InputError
-from tearsheet.sources.trade_logs.log_folder import signature
+from tearsheet.sources.trade_logs.log_folder import FolderListing, list_folder
 from tearsheet.store.tables.columns import DoubtRow, Row
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import Queries
@@ -171,17 +172,22 @@ def update_instruments(
     return table.replace(before, [doubt] if lost else [])
 
 
-def folder_state(ledger: Ledger, folder: Path, *, archives: bool) -> tuple[int, str, str | None]:
-    """Return the number of log files, a signature of them, and why a known folder cannot be listed.
+class FolderState(Struct, frozen=True):
+    """Listing of the log folder, its signature, and why it cannot be listed, if it cannot."""
 
-    Raises InputError if a folder that was never listed cannot be.
-    """
+    listing: FolderListing
+    signature: str
+    trouble: str | None = None
+
+
+def folder_state(ledger: Ledger, folder: Path, *, archives: bool) -> FolderState:
+    """List the log folder. Raises InputError if a folder that was never listed cannot be."""
     try:
-        number, signed = signature(folder)
+        listing = list_folder(folder)
     except InputError as error:
         if not ledger.get(SEEN):
             raise
-        return 0, "unreadable", error.message
-    if not number and not folder.exists():
-        return 0, "missing", f"{folder} is gone"
-    return number, f"{signed}+archives" if archives else signed, None
+        return FolderState(FolderListing(), "unreadable", error.message)
+    if not listing.logs and not folder.exists():
+        return FolderState(listing, "missing", f"{folder} is gone")
+    return FolderState(listing, f"{listing.signature}+archives" if archives else listing.signature)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,9 +23,10 @@ _SUFFIX = ".jsonl"
 _NAME_LENGTH = len("2026-01-31.jsonl")
 _CHUNK = 8 << 20
 _TAIL = 4096
+_name = attrgetter("name")
 
 
-class LogFile(Struct, frozen=True):
+class LogFile(Struct, frozen=True, gc=False):
     """Log file with its size, modification time and inode."""
 
     name: str
@@ -48,38 +50,32 @@ class LogReadPosition(Struct, frozen=True):
     complete: bool = True
 
 
-def signature(folder: Path) -> tuple[int, str]:
-    """Return the number of log files of a folder, and a digest that changes with any of them.
+class FolderListing(Struct, frozen=True):
+    """Log files of a folder, and the others in it and its subfolders that may hold logs; both by name."""
 
-    It calls stat once per file and creates no objects, because every query begins with it. A missing
-    folder has no logs. Raises InputError if the folder cannot be listed.
+    logs: list[LogFile] = []
+    others: list[OtherFile] = []
+
+    @property
+    def signature(self) -> str:
+        """Return a digest that changes with any of the files."""
+        states = [f"{file.name} {file.size} {file.mtime_ns} {file.inode}" for file in self.logs]
+        states += [f"{file.name} {file.size} {file.mtime_ns}" for file in self.others]
+        return blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
+
+
+def list_folder(folder: Path) -> FolderListing:
+    """List a folder, with one call of stat for each file, because every query begins with it.
+
+    A missing folder has no logs. Raises InputError if the folder cannot be listed.
     """
-    states, others = [], []
+    logs, others = [], []
     for name, info in _list_files(folder):
         if isinstance(info, OtherFile):
-            others.append(f"{name} {info.size} {info.mtime_ns}")
+            others.append(info)
         else:
-            states.append(f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}")
-    states.sort()
-    number = len(states)
-    states += sorted(others)
-    return number, blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
-
-
-def log_files(folder: Path) -> list[LogFile]:
-    """Return the log files of a folder, by name."""
-    files = [
-        LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino)
-        for name, info in _list_files(folder)
-        if not isinstance(info, OtherFile)
-    ]
-    return sorted(files, key=lambda file: file.name)
-
-
-def other_files(folder: Path) -> list[OtherFile]:
-    """Return the files of a folder and its subfolders that are no logs by their names, and may hold one."""
-    found = (info for _, info in _list_files(folder) if isinstance(info, OtherFile))
-    return sorted(found, key=lambda file: file.name)
+            logs.append(LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino))
+    return FolderListing(sorted(logs, key=_name), sorted(others, key=_name))
 
 
 def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | OtherFile]]:

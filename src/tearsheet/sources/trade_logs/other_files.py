@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from io import BufferedIOBase
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,12 +88,10 @@ def may_be_log(folder: Path, name: str, info: os.stat_result) -> bool:
 
 def files_below(folder: Path, name: str, depth: int = _DEPTH) -> Iterator[OtherFile]:
     """Yield the files in a subfolder that may hold logs; what cannot be listed is passed over."""
-    left = _MOST
     with suppress(OSError), os.scandir(folder / name) as entries:
-        for entry in entries:
+        for entry in islice(entries, _MOST):
             path = f"{name}/{entry.name}"
-            left -= 1
-            if left < 0 or entry.name.startswith("."):
+            if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 if depth > 1:
