@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tearsheet.errors import FormatError, InputError
-from tearsheet.sources.rate_files import read_rates
+from tearsheet.sources.rate_files import parse_content, read_content
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.rate import Rate
 
@@ -32,7 +32,7 @@ TWO_DAYS = [
 def read(folder: Path, content: str | bytes, name: str = "rates.csv") -> list[tuple[int, Rate] | Rejection]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_rates(path)
+    return parse_content(read_content(path), path.name)
 
 
 def rates(folder: Path, content: str | bytes, name: str = "rates.csv") -> list[Rate]:
@@ -133,4 +133,4 @@ def test_what_is_no_file_of_rates_is_refused(tmp_path: Path, content: str | byte
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.csv cannot be read"):
-        read_rates(tmp_path / "nothing.csv")
+        read_content(tmp_path / "nothing.csv")

@@ -39,15 +39,18 @@ _ROUNDING = Decimal("0.01")
 _Stated = tuple[int, Sequence[str]]
 
 
-def read_rates(path: Path) -> list[tuple[int, Rate] | Rejection]:
-    """Return the rates of a file with their lines, and what is wrong with others. Raises FormatError, InputError."""
+def read_content(path: Path) -> bytes:
+    """Return the content of a file of rates. Raises InputError for one that is unreadable or too large."""
     try:
         if path.stat().st_size > _LARGEST:
             raise InputError(f"{path} is larger than {_LARGEST >> 20} MB", "split it by years")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "check path and permissions") from None
-    name = path.name
+
+
+def parse_content(content: bytes, name: str) -> list[tuple[int, Rate] | Rejection]:
+    """Return the rates of a file with their lines, and what is wrong with others. Raises FormatError."""
     if content[:4] == b"PK\x03\x04":
         content = _only_member(content, name)
     if content.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<":

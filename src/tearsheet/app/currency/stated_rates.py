@@ -14,7 +14,7 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import RatesReport, WriteRequest
 from tearsheet.log import timed_event
 from tearsheet.sources.api_body import parse_objects, parse_rates
-from tearsheet.sources.rate_files import check_opposite, made_of, read_rates
+from tearsheet.sources.rate_files import check_opposite, made_of, parse_content, read_content
 from tearsheet.sources.text.problem import RowError
 from tearsheet.store.tables.prices import RateTable, StoredRate
 from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
@@ -60,8 +60,9 @@ class StatedRates:
     def import_file(self, path: Path, who: str | None = None) -> RatesReport:
         """Import a file of rates; one that is wrong refuses all of them. Raises FormatError, InputError, StoreError."""
         with timed_event(_log, "tearsheet.rates") as event:
-            made = read_rates(path)
-            report = self._keep(made, _Origin(str(path), path.read_bytes(), who))
+            content = read_content(path)
+            made = parse_content(content, path.name)
+            report = self._keep(made, _Origin(str(path), content, who))
             event.add(file=path.name, new=report.new, corrected=report.corrected, known=report.known)
         return report
 
