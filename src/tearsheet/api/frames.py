@@ -35,12 +35,11 @@ class FrameOptions(Struct, frozen=True):
     account: str = ""
     multiplier: object = None
     currency: str | None = None
-    strict: bool = False
     name: str = "frame"
 
 
 def import_frame(home: OpenedLedger, fills: object, options: FrameOptions) -> ImportReport:
-    """Import the fills of a frame. Raises UsageError, FormatError, and InputError for a bad row if that is strict."""
+    """Import the fills of a frame. Raises UsageError, FormatError"""
     rows = _FrameRows(options)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fills.csv"
@@ -104,7 +103,6 @@ class _FrameRows:
 
     def __init__(self, options: FrameOptions) -> None:
         self._options = options
-        self.floats = 0
         self._constants = {
             "account": options.account or DEFAULT_ACCOUNT,
             "multiplier": self._text(options.multiplier),

@@ -64,7 +64,6 @@ def from_fills(
             account=arguments.text(account, "account") or "",
             multiplier=multiplier,
             currency=arguments.text(currency, "currency"),
-            strict=strict,
         )
         home.imported = import_frame(home, fills, options)
         if strict:

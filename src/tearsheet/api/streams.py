@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 from tearsheet.api.extras import load
-from tearsheet.api.packing import PRECISION, SCALE, Chunk, PackedColumn, floats_of
+from tearsheet.api.packing import PRECISION, SCALE, Chunk, PackedColumn, floats_of, with_money
 from tearsheet.app.analysis.table_columns import Column
 
 _USE = "an Arrow stream"
@@ -44,12 +44,8 @@ def granted(columns: Sequence[Column], requested: object | None) -> tuple[Column
         return tuple(columns)
     na = load("nanoarrow", _USE)
     wanted = {child.name: child.format for child in na.c_schema(_SchemaCapsule(requested)).children}
-    return tuple(
-        Column(one.name, "float", one.words)
-        if one.type == "decimal" and wanted.get(one.name) in _FLOAT_FORMATS
-        else one
-        for one in columns
-    )
+    pairs = zip(columns, with_money(columns, "float"), strict=True)
+    return tuple(as_float if wanted.get(own.name) in _FLOAT_FORMATS else own for own, as_float in pairs)
 
 
 def with_floats(columns: Sequence[Column], wanted: Sequence[Column], chunk: Chunk) -> Chunk:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from tearsheet.api import streams, table_files
 from tearsheet.api.extras import load
 from tearsheet.api.frame_types import ArrowTable, NarwhalsFrame, PandasFrame, PandasSeries, PolarsFrame
-from tearsheet.api.packing import Chunk, tuples
+from tearsheet.api.packing import Chunk, tuples, with_money
 from tearsheet.app import arguments
 from tearsheet.app.analysis.table_columns import Column
 from tearsheet.errors import UsageError
@@ -92,7 +92,7 @@ class Table:
         """Return a pandas frame with amounts as float64, the nearest to each: pandas has no decimals."""
         pandas = load("pandas", "to_pandas()")
         pyarrow = load("pyarrow", "to_pandas()")
-        floats = [_as_float(column) for column in self._columns]
+        floats = with_money(self._columns, "float")
         table = pyarrow.RecordBatchReader.from_stream(self._stream(floats)).read_all()
         frame = table.to_pandas(date_as_object=False)
         assert isinstance(frame, pandas.DataFrame)
@@ -172,7 +172,3 @@ def _aligned(cell: str, width: int, is_number: bool) -> str:
 def _short(value: Any) -> str:
     words = table_files.cell(value)
     return words if len(words) <= _WIDEST else f"{words[: _WIDEST - 1]}…"
-
-
-def _as_float(column: Column) -> Column:
-    return Column(column.name, "float", column.words) if column.type == "decimal" else column
