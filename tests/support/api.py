@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tearsheet.web import create_app
+from tests.support.compiled_once import share_templates
 from tests.support.place import NOON, Place
 
 
@@ -31,7 +32,7 @@ class Api:
 
     def __init__(self, place: Place, **env: str) -> None:
         self.place = place
-        self.app: Flask = create_app(place.settings(**env), lambda: place.now)
+        self.app: Flask = share_templates(create_app(place.settings(**env), lambda: place.now))
         self.client = self.app.test_client()
 
     def get(self, path: str, status: int = 200, **headers: str) -> Any:
