@@ -10,17 +10,18 @@ from tearsheet.errors import MissingExtra
 _EXTRAS = {"nanoarrow": "tearsheet[arrow]", "narwhals": "tearsheet[frames]", "pyarrow": "tearsheet[frames]"}
 
 
-def load(name: str, use: str) -> Any:
-    """Return a library. Raises MissingExtra that says what needs it and how to install it."""
+def load(name: str, use: str, extra: str | None = None) -> Any:
+    """Return a library. Raises MissingExtra that says what needs it and how to install it, by an extra of its own."""
     try:
         return import_module(name)
     except ImportError as error:
         library = name.partition(".")[0]
+        needed = extra or _EXTRAS.get(library, library)
         if find_spec(library) is not None:
             raise MissingExtra(
                 f"{use} needs {library}, which is there and cannot be imported: {error}",
-                f"pip install --upgrade '{_EXTRAS.get(library, library)}'",
+                f"pip install --upgrade '{needed}'",
             ) from error
         raise MissingExtra(
-            f"{use} needs {library}, which is not installed", f"pip install '{_EXTRAS.get(library, library)}'"
+            f"{use} needs {library}, which is not installed", f"pip install '{needed}'"
         ) from None

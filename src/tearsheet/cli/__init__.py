@@ -63,6 +63,7 @@ COMMANDS = {
     "cash": "imports",
     "fees": "ledger",
     "rates": "currency.rates",
+    "bulk": "bulk.lake",
     "reconcile": "reconcile",
     "formats": "formats",
     "doctor": "ledger",

@@ -31,6 +31,13 @@ class FoldRules(Struct, frozen=True):
     breakeven_breaks_streak: bool = False
 
 
+class FoldParts(Struct, frozen=True):
+    """What is asked of a fold: bookings and positions beside the tallies, and the tallies of all accounts."""
+
+    has_rows: bool = True
+    has_totals: bool = True
+
+
 class OpenBooks(Struct):
     """What one lane hands over to the other: open positions, unfinished tallies, and closed positions that are not
     counted yet, as others of the same instant, symbol and rank may come before them."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple, TypeVar
 
 from tearsheet.columns import native as k
-from tearsheet.columns.exact_lane import ExactLane, FoldRules, OpenBooks
+from tearsheet.columns.exact_lane import ExactLane, FoldParts, FoldRules, OpenBooks
 from tearsheet.columns.fill_columns import (
     BookedColumns,
     FillColumns,
@@ -17,10 +17,10 @@ from tearsheet.columns.fill_columns import (
     PositionColumns,
     SessionTally,
     empty_fold,
-    fill_place,
     out_of_order,
     positions_from_columns,
 )
+from tearsheet.columns.packed_fills import Fills, PackedFills, Stream, cell, columns_of, place_of, size
 from tearsheet.columns.sort_keys import sort_keys
 from tearsheet.performance.tally import ALL_ACCOUNTS, Curve, Streaks, Tally
 from tearsheet.trade.amount import exact
@@ -33,8 +33,6 @@ _AMOUNTS: Final = ("quantity", "price", "commission", "multiplier", "stop_loss",
 #: Decimals of the breakeven band in the kernel, and those that money has at least.
 _BAND_SCALE = 12
 _RATIO_SCALE, _SQUARE_SCALE = 8, 16
-#: Account, symbol, and the side where an account holds both sides at once.
-Stream = tuple[str, str, str | None]
 _Falls = dict[tuple[int, int], list[tuple[Decimal, Decimal]]]
 
 
@@ -84,8 +82,8 @@ class _StreamMemory(NamedTuple):
 class KernelLane:
     """Streams, purses (an account and currency) and accounts by number, and what each holds."""
 
-    def __init__(self, rules: FoldRules) -> None:
-        self._rules, self._band = rules, int(_scaled_band(rules))
+    def __init__(self, rules: FoldRules, parts: FoldParts) -> None:
+        self._rules, self._parts, self._band = rules, parts, int(_scaled_band(rules))
         self._accounts: _Codes[str] = _Codes(self._new_account)
         self._streams: _Codes[Stream] = _Codes(self._new_stream)
         self._purses: _Codes[tuple[str, str]] = _Codes(self._new_purse)
@@ -116,30 +114,29 @@ class KernelLane:
         self._purse_names.append(purse)
         self._tallies.extend(bytes(8 * k.TALLY_CELLS))
 
-    def add(self, columns: FillColumns) -> FoldOutput | None:
+    def add(self, fills: Fills) -> FoldOutput | None:
         """Fold a batch; None, and nothing has changed, where it needs the exact lane.
 
         Raises UsageError where a fill does not come after the one before it.
         """
-        batch = self._prepare(columns)
+        batch = self._prepare(fills)
         if batch is None:
             return None
-        fills, books = ctypes.byref(batch.fills), self._books(batch)
-        row = k.kernel().disorder(fills, ctypes.byref(books))
+        rows, books = ctypes.byref(batch.fills), self._books(batch)
+        row = k.kernel().disorder(rows, ctypes.byref(books))
         if row >= 0:
-            raise out_of_order(fill_place(columns, row), fill_place(columns, row - 1))
-        room = _Room(len(columns.key), len(self._streams), len(self._purses), len(batch.days))
+            raise out_of_order(place_of(fills, row), place_of(fills, row - 1))
+        room = _Room(size(fills), len(self._streams), len(self._purses), len(batch.days))
         wanted, bounds = k.integers(self._scales), bytearray(8 * k.BOUNDS * len(self._accounts))
         kept = (self._scales[:], self._positions[:], self._tallies[:], self._waiting[:], self._waiting_count)
-        fits = k.kernel().fit(fills, ctypes.byref(books), k.pointer(wanted), k.pointer(bounds))
-        if not fits or k.kernel().fold(fills, ctypes.byref(books), ctypes.byref(room.output)) >= 0:
+        fits = k.kernel().fit(rows, ctypes.byref(books), k.pointer(wanted), k.pointer(bounds))
+        if not fits or k.kernel().fold(rows, ctypes.byref(books), ctypes.byref(room.output)) >= 0:
             self._scales, self._positions, self._tallies, self._waiting, self._waiting_count = kept
             return None
         self._waiting_count = books.waiting_count
         self._session = batch.days[room.output.session]
-        positions = self._closed(columns, room.rows("position", k.POSITION_CELLS, self._scales))
-        folded = FoldOutput(self._bookings(columns, room), positions, self._over(room))
-        self._carry(columns, room)
+        folded = FoldOutput(*self._rows(fills, room), self._over(room))
+        self._carry(fills, room)
         return folded
 
     def finish(self) -> FoldOutput:
@@ -168,8 +165,12 @@ class KernelLane:
 
     # ---- to the kernel
 
-    def _prepare(self, columns: FillColumns) -> "_Batch | None":
+    def _prepare(self, fills: Fills) -> "_Batch | None":
         """Return a batch as the kernel reads it; None where a text has a zero in it."""
+        batch = self._of_packed(fills) if isinstance(fills, PackedFills) else self._of_columns(fills)
+        return batch if batch is not None and self._set_names() else None
+
+    def _of_columns(self, columns: FillColumns) -> "_Batch | None":
         texts = [k.text_column(getattr(columns, name)) for name in ("key", *_AMOUNTS)]
         if not all(texts):
             return None
@@ -181,12 +182,32 @@ class KernelLane:
             zip(columns.account, columns.symbol, columns.position_side, strict=True),
         )
         purses = map(self._purses.__getitem__, zip(columns.account, columns.currency, strict=True))
-        kinds = map(self._kinds.__getitem__, zip(columns.side, columns.closes, columns.mode, strict=True))
-        batch = _Batch(
-            columns, array("i", streams), array("i", purses), bytes(kinds), [t for t in texts if t]
+        kinds = bytes(
+            map(self._kinds.__getitem__, zip(columns.side, columns.closes, columns.mode, strict=True))
         )
+        batch = _Batch()
+        batch.set_fills(len(kinds), array("i", streams), array("i", purses), kinds, [t for t in texts if t])
+        batch.set_moments(k.integers(columns.time_us), k.integers(columns.rank))
         batch.set_sessions(self._session, columns.time_us[0], columns.time_us[-1], self._rules)
-        return batch if self._set_names() else None
+        return batch
+
+    def _of_packed(self, fills: PackedFills) -> "_Batch":
+        for currency in dict.fromkeys(currency for _, currency in fills.purse_names):
+            self._purses[ALL_ACCOUNTS, currency]
+        streams = [self._streams[name] for name in fills.stream_names]
+        purses = [self._purses[name] for name in fills.purse_names]
+        batch = _Batch()
+        batch.set_fills(
+            fills.count,
+            array("i", map(streams.__getitem__, fills.streams)),
+            array("i", map(purses.__getitem__, fills.purses)),
+            fills.kinds,
+            fills.texts,
+        )
+        batch.set_moments(fills.times, fills.ranks)
+        first, last = (cell(fills, "time_us", row) for row in (0, fills.count - 1))
+        batch.set_sessions(self._session, first, last, self._rules)
+        return batch
 
     def _set_names(self) -> bool:
         """Write the names of the streams and their places in order; False where one has a zero in it."""
@@ -214,14 +235,21 @@ class KernelLane:
             *(self._band, int(self._rules.breakeven_breaks_streak)),
         )
 
-    def _carry(self, columns: FillColumns, room: "_Room") -> None:
+    def _carry(self, fills: Fills, room: "_Room") -> None:
         """Keep what open positions need of the fills of this batch."""
         touched = memoryview(room.touched).cast("q")[: 3 * room.output.touched_count].tolist()
         for stream, first, last in zip(touched[::3], touched[1::3], touched[2::3], strict=True):
-            strategy = self._carried[stream].strategy if first < 0 else columns.strategy[first]
-            self._carried[stream] = _StreamMemory(strategy, columns.key[last])
+            strategy = self._carried[stream].strategy if first < 0 else cell(fills, "strategy", first)
+            self._carried[stream] = _StreamMemory(strategy, cell(fills, "key", last))
 
     # ---- from the kernel
+
+    def _rows(self, fills: Fills, room: "_Room") -> tuple[BookedColumns, PositionColumns]:
+        if not self._parts.has_rows:
+            return empty_fold()[:2]
+        columns = columns_of(fills)
+        closed = self._closed(columns, room.rows("position", k.POSITION_CELLS, self._scales))
+        return self._bookings(columns, room), closed
 
     def _bookings(self, columns: FillColumns, room: "_Room") -> BookedColumns:
         rows, cell = room.rows("booking", k.BOOKING_CELLS, self._scales), k.BOOKING
@@ -341,8 +369,11 @@ class KernelLane:
             n = {name: values[row] for name, values in whole.items()}
             if not any(n[name] for name in ("fills", "wins", "losses", "evens")):
                 continue
-            m = {name: values[row] for name, values in (*money.items(), *ratios.items())}
             place = n["purse"], n["session"]
+            if is_over and not self._parts.has_totals and self._purse_names[n["purse"]][0] == ALL_ACCOUNTS:
+                self._falls.pop(place, None)
+                continue
+            m = {name: values[row] for name, values in (*money.items(), *ratios.items())}
             falls = (
                 self._falls.pop(place, []) if is_over else [*self._falls.get(place, []), *_last_fall(n, m)]
             )
@@ -419,41 +450,38 @@ def _tally(
 class _Batch:
     """Fills as the kernel reads them, and the sessions they lie in."""
 
-    def __init__(
-        self,
-        columns: FillColumns | None,
-        streams: "array[int]",
-        purses: "array[int]",
-        kinds: bytes,
-        texts: Sequence[k.TextColumn],
-    ) -> None:
+    def __init__(self) -> None:
+        self.fills = k.FillsPointer()
         self.days: list[date] = []
         self.session_starts, self.session_days = k.integers(()), k.integers(())
-        if columns is None:
-            return
-        times, ranks, (keys, *amounts) = k.integers(columns.time_us), k.integers(columns.rank), texts
-        values, digits = k.parse(amounts, len(kinds))
-        self._kept = (
-            streams,
-            purses,
-            times,
-            ranks,
-            kinds,
-            keys,
-            values,
-            digits,
-        )  # the kernel has only their addresses
-        self.fills = k.FillsPointer(
-            len(kinds),
-            *k.addresses(streams, purses, times, ranks, kinds, keys.ends, keys.data),
-            keys.gap,
-            *k.addresses(values, digits),
-        )
+        self._kept: list[object] = []  # the kernel has only their addresses
+
+    def set_fills(
+        self,
+        count: int,
+        streams: "array[int]",
+        purses: "array[int]",
+        kinds: k.Buffer,
+        texts: Sequence[k.TextColumn],
+    ) -> None:
+        """Set the fills, but for their moments; `texts` are the keys, then the amounts."""
+        keys, *amounts = texts
+        values, digits = k.parse(amounts, count)
+        self._kept += (streams, purses, kinds, keys, values, digits)
+        self.fills.count, self.fills.gap = count, keys.gap
+        self.fills.stream, self.fills.purse, self.fills.kind = k.addresses(streams, purses, kinds)
+        self.fills.key_ends, self.fills.keys = k.addresses(keys.ends, keys.data)
+        self.fills.values, self.fills.digits = k.addresses(values, digits)
+
+    def set_moments(self, times: k.Buffer, ranks: k.Buffer) -> None:
+        """Set the microseconds and the ranks of the fills."""
+        self._kept += (times, ranks)
+        self.fills.time, self.fills.rank = k.addresses(times, ranks)
 
     @classmethod
     def empty(cls, session: date, rules: FoldRules) -> "_Batch":
         """Return a batch without fills in a session."""
-        batch = cls(None, array("i"), array("i"), b"", ())
+        batch = cls()
         start_us = to_micros(rules.calendar.start(session))
         batch.set_sessions(session, start_us, start_us, rules)
         return batch

@@ -134,11 +134,20 @@ def kernel() -> ctypes.CDLL:
     return found
 
 
-Buffer: TypeAlias = "bytes | bytearray | array[Any]"
+class Memory(NamedTuple):
+    """Bytes of somebody else, who is kept alive with them."""
+
+    address: int
+    owner: object
+
+
+Buffer: TypeAlias = "bytes | bytearray | array[Any] | Memory"
 
 
 def address(buffer: Buffer) -> int:
     """Return where a buffer lies; the caller keeps it alive and does not resize it meanwhile."""
+    if isinstance(buffer, Memory):
+        return buffer.address
     if isinstance(buffer, array):
         return buffer.buffer_info()[0]
     if isinstance(buffer, bytearray):
@@ -159,8 +168,8 @@ def pointer(buffer: Buffer) -> ctypes.c_void_p:
 class TextColumn(NamedTuple):
     """Texts one after the other with `gap` bytes between them; `ends` has one more: where each begins."""
 
-    ends: "array[int]"
-    data: bytes
+    ends: "array[int] | Memory"
+    data: "bytes | Memory"
     gap: int
 
 

@@ -1,0 +1,1 @@
+"""The commands of lakes of many accounts."""
