@@ -148,7 +148,7 @@ def test_a_window_is_taken_apart(make_seat: Any) -> None:
     page = make_seat().go("/performance?window=all")
     expect(page.locator("[data-chart] svg.plot")).to_have_count(5)
     groups = page.locator("#groups")
-    groups.get_by_role("link", name="Weekday").click()
+    groups.get_by_label("By").select_option("weekday")
     expect(groups.locator("tbody th").first).to_have_text("Monday")
     page.locator("#spread").get_by_role("link", name="R", exact=True).click()
     expect(page.locator("#spread")).to_contain_text("with an initial stop")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tearsheet.export.bar_charts import columns_picture, distribution_picture
 from tearsheet.export.curve_chart import CurveLook, curve_picture
-from tearsheet.export.plot import Picture, plain_words
+from tearsheet.export.plot import Picture, plain_words, text_width
 from tearsheet.export.svg import summary_svg
 from tearsheet.performance.distribution import distribution
 from tearsheet.performance.series import CurvePoint, DailyPoint, DrawnCurve, daily_curve, points_by_day
@@ -137,6 +137,20 @@ def test_the_deepest_point_of_the_picture_is_the_one_that_the_metric_states() ->
     assert [stop.values[2] for stop in picture.stops] == ["−80.00", "−60.00"]
     depths = [y for _, y in line_of(picture.svg, "depth")]
     assert max(depths) == depths[1]
+
+
+def test_the_name_of_the_deepest_point_is_on_no_part_of_its_line() -> None:
+    """A fall that lasts: beside its deepest point, at the same height, runs the line itself."""
+    picture = curve_picture(
+        by_fill((0, "500"), (3600, "-80"), (7200, "-1"), (7300, "90")), WORDS, CurveLook(720, 320)
+    )
+    [name] = [one for one in parsed(picture.svg).iter(f"{SVG}text") if one.text == "max −81.00"]
+    at, height = float(str(name.get("x"))), float(str(name.get("y")))
+    width = text_width("max −81.00") / 10
+    left = at - width if name.get("text-anchor") == "end" else at
+    for (x1, y1), (x2, y2) in pairwise(line_of(picture.svg, "depth")):
+        is_beside = max(x1, x2) <= left or min(x1, x2) >= left + width
+        assert is_beside or max(y1, y2) <= height - 7 or min(y1, y2) >= height + 7
 
 
 def test_bars_are_columns_from_zero_and_no_wider_than_24_pixels() -> None:

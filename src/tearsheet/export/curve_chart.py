@@ -7,7 +7,7 @@ there are more points than pixels, each pixel shows its first, lowest, highest a
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from msgspec import Struct, structs
 
@@ -227,10 +227,29 @@ class _CurveChart:
         name = "deepest shown" if self._look.is_zoomed else "max"
         words = f"{name} {self._words.result(-lowest.drawdown)}"
         yield dot("loss", x, y)
-        fits_left = x - text_width(words) - 80 > self.left
-        yield text(
-            "mark loss", x - 80 if fits_left else x + 80, y - 20, words, "end" if fits_left else "start"
-        )
+        x, y, anchor = self._free_place(x, y, text_width(words))
+        yield text("mark loss", x, y, words, anchor)
+
+    def _free_place(self, x: int, y: int, width: int) -> tuple[int, int, str]:
+        """Return where a name beside the deepest point is on no part of its line, and how it is anchored."""
+        corners = self._places(self._depth, lambda point: -point.drawdown, -self._curve.start_drawdown)
+        places = [
+            (at, height, anchor)
+            for height in (y - 20, y - 150, y - 280)
+            for at, left, anchor in ((x - 80, x - 80 - width, "end"), (x + 80, x + 80, "start"))
+            if left > self.left and left + width < self.right and height > self._depth.top + 60
+        ]
+        for at, height, anchor in places:
+            left = at - width if anchor == "end" else at
+            if not any(
+                min(one[0], other[0]) < left + width
+                and max(one[0], other[0]) > left
+                and min(one[1], other[1]) < height + 70
+                and max(one[1], other[1]) > height - 70
+                for one, other in pairwise(corners)
+            ):
+                return at, height, anchor
+        return places[0] if places else (x + 80, y - 20, "start")
 
     def _flow_marks(self) -> Iterator[str]:
         """Return a line where money came or went, with the amounts of the largest."""

@@ -1,4 +1,4 @@
-"""Results of closed trades by weekday, hour, symbol, strategy, side, account, duration, size and tag."""
+"""Results of closed trades by weekday, hour, symbol or its root, strategy, side, account, duration, size and tag."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -166,6 +166,7 @@ GROUPINGS: dict[str, tuple[str, Callable[[ClosedTrade], GroupKey]]] = {
     "weekday": ("Weekday of exit", _weekday),
     "hour": ("Hour of the closing fill, in the trading day's zone", _hour),
     "symbol": ("Symbol", lambda trade: (0, trade.symbol)),
+    "root": ("Symbol, the contracts of a future together", lambda trade: (0, trade.symbol)),
     "strategy": ("Strategy", _strategy),
     "side": ("Side", lambda trade: (0, trade.side)),
     "account": ("Account", lambda trade: (0, trade.account)),
@@ -173,4 +174,4 @@ GROUPINGS: dict[str, tuple[str, Callable[[ClosedTrade], GroupKey]]] = {
     "size": ("Position size", _size),
     "tag": ("Tag (a trade with several tags counts in each)", lambda c: (0, c.tag or "no tag")),
 }
-_BY_RESULT = ("symbol", "strategy", "side", "account", "tag")
+_BY_RESULT = ("symbol", "root", "strategy", "side", "account", "tag")

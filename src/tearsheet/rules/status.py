@@ -129,7 +129,10 @@ def _how(book: LimitBook, view: LimitView) -> Iterator[str]:
         if view.standing is not None and view.floor is not None and view.headroom is not None:
             what = _JUDGED[limit.judged_by]
             yield f"{what} {_n(view.standing)} − floor {_n(view.floor)} = {_n(view.headroom)} left"
-        yield f"broken {'at' if limit.breaks_when_equal else 'below'} the floor"
+        if view.floor is not None:
+            yield f"breached {'at' if limit.breaks_when_equal else 'below'} the floor"
+        else:
+            yield f"breached when the amount is {'reached' if limit.breaks_when_equal else 'passed'}"
     if limit.scale:
         steps = ", ".join(f"from {_n(step.profit)}: {_n(step.quantity)}" for step in limit.scale)
         yield f"profit when the day began {_n(sums.profit_at_open)}; {steps}"

@@ -49,6 +49,8 @@ _PAIR = re.compile(
     r"|BTC|ETH|BNB)|(?P<joined>USDT|USDC|FDUSD))(?::[A-Z]+)?$"
 )
 _CASH = frozenset(("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD"))
+#: Day of which a contract without a year is taken to be, where only its root is asked for.
+_ANY_DAY = date(2000, 1, 1)
 _SEPARATOR = re.compile(r"[^A-Z0-9]")
 #: MES1!, the nearest contract: a root without a month.
 _NEAREST = re.compile(r"\d!$")
@@ -139,6 +141,11 @@ class Instruments:
         if result is None:
             result = self._cache[key] = self._resolve(symbol, on, asset_class, currency)
         return result
+
+    def root_of(self, symbol: str) -> str:
+        """Return the root of a contract, such as MES of MESZ26; else the symbol itself."""
+        found = self.resolve(symbol, _ANY_DAY)
+        return found.root or symbol if isinstance(found, Instrument) else symbol
 
     def spelled(self, symbol: str, on: date) -> Spelling:
         """Return what a symbol has in common with every other spelling of its instrument."""

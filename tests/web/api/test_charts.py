@@ -56,6 +56,16 @@ def test_every_drawing_agrees_with_the_summary(traded: Api, window: str) -> None
         assert traded.get(f"/api/performance/calendar?{window}")["data"]["total"]["net_pnl"] == net
 
 
+def test_the_contracts_of_a_future_are_one_group_by_root(api: Api) -> None:
+    for number, symbol in enumerate(("MESZ26", "MESH27", "AAPL")):
+        api.fills(fill(10 * number - 90, symbol=symbol), fill(10 * number - 85, "SELL", 102, symbol=symbol))
+    groups = api.get("/api/performance/breakdown?by=root&window=all")["data"]
+    assert {group["label"]: (group["trades"], group["closed_pnl"]) for group in groups} == {
+        "MES": (2, 20),
+        "AAPL": (1, 2),
+    }
+
+
 def test_the_calendar_of_a_month_has_whole_weeks(traded: Api) -> None:
     answer = traded.get("/api/performance/calendar?window=monthly")
     assert (answer["start"], answer["end"], answer["currency"]) == ("2026-11-01", "2026-11-30", "USD")

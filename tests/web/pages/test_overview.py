@@ -66,6 +66,33 @@ def test_the_calendar_opens_on_the_last_month_with_data(api: Api) -> None:
     assert f"<h1>{NOON:%B %Y}</h1>" in page(api, "/calendar")
 
 
+def test_the_month_of_the_overview_has_its_steps_and_keeps_the_range(api: Api) -> None:
+    trade(api, 40, "7")
+    last = NOON - timedelta(days=40)
+    before = (last.replace(day=1) - timedelta(days=1)).date()
+    text = page(api, "/?range=3M")
+    assert f'href="/?range=3M&month={before}#month-title" rel="prev"' in text
+    earlier = page(api, f"/?range=3M&month={before}")
+    assert f"{before:%B %Y}</a></h2>" in earlier
+    assert tile(earlier, "net_pnl") == tile(text, "net_pnl")
+
+
+def test_the_year_of_the_calendar_has_its_steps(api: Api) -> None:
+    trade(api, 1, "7")
+    text = page(api, f"/calendar?date={NOON.date()}")
+    for step in (-1, 1):
+        assert f'href="/calendar?date={NOON.year + step}-{NOON:%m}-01#year-title"' in text
+
+
+def test_a_reason_is_told_in_words_and_a_win_and_a_loss_are_one_each(api: Api) -> None:
+    trade(api, 2, "7")
+    trade(api, 1, "-3")
+    assert "1 win, 1 loss<" in page(api, "/")
+    metrics = page(api, "/performance/metrics?window=all")
+    assert "needs a starting balance" in metrics
+    assert "no_balance" not in metrics
+
+
 def test_a_month_back_from_the_last_of_a_longer_month_is_its_last_day(api: Api) -> None:
     assert _months_before(date(2028, 3, 31), 1) == date(2028, 2, 29)
     assert _months_before(date(2026, 1, 15), 3) == date(2025, 10, 15)

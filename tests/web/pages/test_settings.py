@@ -389,7 +389,7 @@ def test_a_day_that_the_file_would_not_take_is_refused(api: Api, given: dict[str
 def test_what_the_environment_gives_is_shown_and_not_changed(make_api: Callable[..., Api]) -> None:
     api = make_api(PERFORMANCE_SUMMARY_TIMEZONE="Europe/Berlin")
     shown = page(api, "/settings")
-    assert "Given from the environment variable <code>PERFORMANCE_SUMMARY_TIMEZONE</code>" in shown
+    assert "Set by the environment variable <code>PERFORMANCE_SUMMARY_TIMEZONE</code>" in shown
     assert re.search(r'name="timezone" value="Europe/Berlin" readonly', shown)
     wish = {"timezone": "UTC", "day_starts_at": "00:00", "digest": ""}
     answer = send(api, "/settings/day", wish)

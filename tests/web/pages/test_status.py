@@ -18,7 +18,7 @@ def test_the_page_shows_every_rule_of_an_account(api: Api, place: Place) -> None
     place.write("config/dashboard-targets.yaml", RULES)
     api.fills(fill(1, price=1000), fill(2, "SELL", 1500))
     text = page(api, "/risk/status?account=A")
-    for words in ("Nearest to break", "profit target", "Max drawdown", "pauses the account until it resets"):
+    for words in ("Closest limit", "profit target", "Max drawdown", "pauses the account until it resets"):
         assert words in text
     assert "profit needed" in text
 

@@ -80,6 +80,18 @@ def test_a_sheet_is_one_file_that_needs_no_other(traded: Place, asked: dict[str,
         assert html.escape(HOSTILE) in text
 
 
+def test_it_opens_on_the_last_data_and_says_alerts_in_words(place: Place) -> None:
+    at = NOON - timedelta(days=40)
+    place.targets(win_rate_target=60)
+    nets = enumerate((40, -15, -3) * 7)
+    place.log(at.date().isoformat(), *[record(net=net, at=at, order_id=str(n)) for n, net in nets])
+    text = html.unescape(Api(place).ask("GET", "/tear-sheet", Accept="text/html").text)
+    first = at.replace(day=1)
+    assert f"<h1>Performance, {first.day} {first:%b}" in text
+    assert "is below the target of 60.0%" in text
+    assert "win_rate" not in text
+
+
 def test_it_is_written_once_beside_the_others(traded: Place) -> None:
     with traded.tracker() as tracker:
         found = tracker.get_summary("weekly", scope=Scope(account="EQ-1"))

@@ -97,11 +97,9 @@ class Charts:
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
         self._summaries = summary_builder(context)
-        self._calendar = context.settings.calendar
-        self._band = context.settings.breakeven_band
-        self._default_currency = context.settings.currency
+        self._settings = context.settings
         self._cache = context.shared(chart_cache)
-        self._closed_trades = ClosedTradeQuery(self._calendar, self._band)
+        self._closed_trades = ClosedTradeQuery(self._settings.calendar, self._settings.breakeven_band)
 
     def calendar(self, chosen: Selection) -> CalendarResults:
         """Return the calendar of a window. Raises UsageError for a rolling window, which has no dates."""
@@ -137,7 +135,17 @@ class Charts:
         if by == "tag":
             with self._ledger.snapshot() as queries:
                 trades = _one_per_tag(trades, tags_by_position(queries))
+        if by == "root":
+            trades = self._under_roots(trades)
         return breakdown(trades, by)
+
+    def _under_roots(self, trades: list[ClosedTrade]) -> list[ClosedTrade]:
+        """Return trades with the root of their contract as symbol, so that the months of a future are one group."""
+        from tearsheet.sources.config.instruments import load_instruments  # the table of futures
+
+        instruments = load_instruments(self._settings.instruments_file, self._settings.currency)
+        roots = {symbol: instruments.root_of(symbol) for symbol in {trade.symbol for trade in trades}}
+        return [replace(trade, symbol=roots[trade.symbol]) for trade in trades]
 
     def breakdown_total(self, chosen: Selection) -> Group:
         """Return the results of all closed positions, which are the sum of a breakdown."""
@@ -174,15 +182,16 @@ class Charts:
     ) -> TradePage:
         """Return a page of closed positions, filtered and sorted, at an offset or next to a cursor."""
         window, scope = chosen.window, chosen.scope
-        start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+        start, end = self._settings.calendar.start(window.start), self._settings.calendar.start(window.end)
         with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
             of = TradeScope(scope, currency, to_micros(start), to_micros(end), window.last_trades)
-            trade_list = TradeList(queries, of, trade_filter, self._band)
+            trade_list = TradeList(queries, of, trade_filter, self._settings.breakeven_band)
             items, previous, following = trade_list.page(number, offset, after, before)
             remarks = note_summaries(queries, [position.id for position in items])
             views = tuple(
-                position_view(position, self._band, remark=remarks.get(position.id)) for position in items
+                position_view(position, self._settings.breakeven_band, remark=remarks.get(position.id))
+                for position in items
             )
             total = self._count_trades(chosen, currency, trade_filter, trade_list)
             return TradePage(total, offset, views, previous, following)
@@ -197,7 +206,7 @@ class Charts:
             return sum(tally.closed for _, tally in sessions)
         notes = self._ledger.get(NOTES_STATE_ID) if trade_filter.tag else None
         of = (trade_filter.side, trade_filter.outcome, trade_filter.text, trade_filter.tag)
-        key = (self._ledger.state_id, notes, self._band, window, scope, currency, of)
+        key = (self._ledger.state_id, notes, self._settings.breakeven_band, window, scope, currency, of)
         return self._cache.counts.get_or_compute(key, trade_list.count)
 
     def filter_values(self, account: str | None, most: int) -> FilterValues:
@@ -212,14 +221,16 @@ class Charts:
             position = queries.position(identity)
             if position is None:
                 raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
-            behind = ExplanationBuilder(self._ledger, self._band, self._calendar.trading_day_of)
+            behind = ExplanationBuilder(
+                self._ledger, self._settings.breakeven_band, self._settings.calendar.trading_day_of
+            )
             terms = behind.bookings(queries.bookings_of(identity), lambda booking: booking.net)
             remark = note_summaries(queries, [identity]).get(identity)
-            return TradeDetail(position_view(position, self._band, remark=remark), terms)
+            return TradeDetail(position_view(position, self._settings.breakeven_band, remark=remark), terms)
 
     def previous_window(self, window: Window) -> Window | None:
         """Return the previous exchange day, week, month or range; None for `all` and rolling windows."""
-        return self._calendar.previous_window(window)
+        return self._settings.calendar.previous_window(window)
 
     def closed_trades(self, chosen: Selection) -> list[ClosedTrade]:
         """Return the closed positions of a window, in order; cached by ledger state."""
@@ -233,7 +244,7 @@ class Charts:
 
     def _read_trades(self, queries: Queries, chosen: Selection, currency: str) -> list[ClosedTrade]:
         window, scope = chosen.window, chosen.scope
-        start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+        start, end = self._settings.calendar.start(window.start), self._settings.calendar.start(window.end)
         if window.last_trades is None:
             return self._closed_trades.between(queries, scope, currency, start, end)
         last = queries.last_closed(scope, currency, end, window.last_trades)
@@ -248,12 +259,12 @@ class Charts:
         """Return the currencies of the results of a window; the default currency comes first."""
         with self._ledger.snapshot():
             currencies = self._ledger.tallies.currencies(account, window.start, window.end)
-            return sorted(currencies, key=lambda currency: (currency != self._default_currency, currency))
+            return sorted(currencies, key=lambda currency: (currency != self._settings.currency, currency))
 
     def last_session(self, account: str | None) -> date | None:
         """Return the last day of an account or of all on which anything was booked; None without one."""
         last = self._ledger.queries.last_fill_at(account)
-        filled = None if last is None else self._calendar.trading_day_of(last)
+        filled = None if last is None else self._settings.calendar.trading_day_of(last)
         booked = self._ledger.tallies.last_session(account or ALL_ACCOUNTS)
         return max(filter(None, (filled, booked)), default=None)
 

@@ -12,12 +12,9 @@ from tearsheet.rules.limit import AccountLimits
 from tearsheet.settings import Settings, exchange_holidays
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.instrument import Instrument, Instruments
+from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.rate import BaseTerms
-from tearsheet.trade.session import EARLIEST, TradingCalendar
-
-#: Days of which a contract without a year is taken to be, where only its root is asked for.
-_ANY_DAY = EARLIEST.date()
+from tearsheet.trade.session import TradingCalendar
 
 
 class AccountRules:
@@ -86,8 +83,7 @@ class AccountRules:
             from tearsheet.sources.config.instruments import load_instruments  # the table of futures
 
             self._instruments = load_instruments(self._settings.instruments_file, self._settings.currency)
-        found = self._instruments.resolve(symbol, _ANY_DAY)
-        return found.root or symbol if isinstance(found, Instrument) else symbol
+        return self._instruments.root_of(symbol)
 
 
 _BY_ROOT = ("no_trading", "hedged")

@@ -134,7 +134,7 @@ ENDPOINTS = (
     ),
     _Endpoint(
         "breakdown",
-        "Closed positions by weekday, hour, symbol, strategy, side, account, holding time, size or tag",
+        "Closed positions by weekday, hour, symbol, root, strategy, side, account, holding time, size or tag",
         "Each closed position is in one group; by tag, in that of each of its tags.",
         (_BY,),
         answers.BreakdownAnswer,

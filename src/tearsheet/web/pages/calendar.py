@@ -53,14 +53,14 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
         "summary": summary,
         "partial": incompleteness(summary),
         "year": year.start.year,
+        "year_before": month.start.replace(year=year.start.year - 1),
+        "year_after": month.start.replace(year=year.start.year + 1),
         "months": [(result, f"{result.start:%b}") for result in year_results.months],
         "year_total": year_results.total,
         "heat_map": _heat_map(year, year_results),
         "heat_map_months": [
             (f"{result.start:%b}", _week_index(result.start) * _CELL) for result in year_results.months
         ],
-        "earlier": month.start - DAY,
-        "later": month.end,
         "accounts": tracker.accounts(),
         "filters": {"account": scope.account, "currency": currency},
     }
@@ -74,6 +74,8 @@ def month_content(
     results = charts.calendar(Selection(month, scope, currency))
     return {
         "month": month,
+        "earlier": month.start - DAY,
+        "later": month.end,
         "weeks": _weeks(month, results, outside),
         "shades": svg.quartile_shades({result.start: result.net_pnl for result in results.days}),
         "has_weekend": any(result.start.weekday() > 4 for result in results.days),

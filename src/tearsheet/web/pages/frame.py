@@ -20,7 +20,14 @@ from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameter
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.assets import asset_url
 from tearsheet.web.rendering.glossary import anchor
-from tearsheet.web.rendering.labels import VERDICT_LABELS, alert_period, link, render_code, verdict_reason
+from tearsheet.web.rendering.labels import (
+    VERDICT_LABELS,
+    alert_period,
+    link,
+    reason_words,
+    render_code,
+    verdict_reason,
+)
 from tearsheet.web.rendering.locales import preferred_locale
 from tearsheet.web.rendering.report import sample_count
 from tearsheet.web.server.context import AppContext
@@ -106,6 +113,7 @@ class Pages:
             "query": request.args,
             "verdict_labels": VERDICT_LABELS,
             "limit_label": limit_label,
+            "reason_words": reason_words,
             "verdict_reason": verdict_reason,
             "signed_in": self.app_context.access.cookie(request) is not None,
             "zone": self.app_context.settings.calendar.timezone,

@@ -43,8 +43,10 @@ _LISTED_TRADES, _LISTED_LIMITS, _LISTED_GROUPS, _MAX_CHIPS = 9, 3, 8, 6
 _RANGES = ("1W", "1M", "3M", "YTD", "1Y", "All")
 _MONTHS = {"1M": 1, "3M": 3, "1Y": 12}
 _RANGE = parameters.choice("range", "How far back from the last data.", *_RANGES, default="1M")
+_MONTH = parameters.date_of("month", "A day of the month in the calendar. By default the last of the range.")
 _PARAMETERS = (
     _RANGE,
+    _MONTH,
     parameters.START,
     parameters.END,
     parameters.ACCOUNT,
@@ -83,6 +85,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
         account: str | None,
         currency: str | None,
         date: date | None,
+        month: date | None,
     ) -> Response:
         if date is not None:  # until this page came, a day was shown at this address
             return redirect_to(link("/day", date=date, account=account, currency=currency))
@@ -95,7 +98,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
             window = chosen or _window(query.tracker, range, scope, last_day)
             currencies = Charts(query.tracker).currencies(account, window)
             selection = Selection(window, scope, currency or next(iter(currencies), None))
-            content = _content(query, selection, last_day)
+            content = _content(query, selection, last_day, month or window.last_day)
             content |= {"range": None if chosen else range, "currencies": currencies}
             content["filters"] = {"account": account, "currency": currency}
             content["has_sample"] = bool(ImportHistory(query.tracker).of_files(STATEMENTS))
@@ -142,7 +145,7 @@ def _months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[str, Any]:
+def _content(query: QueryContext, selection: Selection, last_day: date, month_day: date) -> dict[str, Any]:
     tracker, charts, window = query.tracker, Charts(query.tracker), selection.window
     previous = charts.previous_window(window)
     other = selection if previous is None else Selection(previous, selection.scope, selection.currency)
@@ -170,13 +173,13 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
         "curve": curve,
         "is_equity": Curves(tracker).starting_balance(selection) is not None,
         "equity": link("/charts/curve", range_filters, strip="yes"),
-        "groups": link("/performance/groups", range_filters, by="symbol", most=_LISTED_GROUPS),
+        "groups": link("/performance/groups", range_filters, by="root", most=_LISTED_GROUPS),
         "ranges": _RANGES,
         "verdicts": verdicts,
         "worst": worst_state(verdicts) if verdicts else "",
         "near_limits": _near_limits(verdicts),
         "unlimited": judge.unlimited,
-        **month_content(charts, window.last_day, selection.scope, summary.currency),
+        **month_content(charts, month_day, selection.scope, summary.currency),
         "today": tracker.today,
         "trades": trades.items,
         "trade_count": trades.total,

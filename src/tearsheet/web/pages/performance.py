@@ -12,12 +12,18 @@ from tearsheet.app.judgement import Judge
 from tearsheet.performance.breakdown import GROUPINGS, with_others
 from tearsheet.performance.series import by_fitting_period
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.tracker import PerformanceTracker
-from tearsheet.trade.session import CALENDAR_KINDS, Window
+from tearsheet.trade.session import Window
 from tearsheet.web.api.charts import COMPARISON_PARAMETERS, comparison_selection
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.frame import PageRoute, Pages
-from tearsheet.web.pages.results import MAX_NAMES, PARAMETERS, PERIODS, link_parameters, selection_from_link
+from tearsheet.web.pages.results import (
+    MAX_NAMES,
+    PARAMETERS,
+    PERIODS,
+    at_last_data,
+    link_parameters,
+    selection_from_link,
+)
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.labels import incompleteness, link, short_window_label, window_label
 from tearsheet.web.rendering.locales import preferred_locale
@@ -27,6 +33,8 @@ from tearsheet.web.server.context import QueryContext
 
 _MOST = parameters.number_of("most", "Rows at most, with their sum.", 100)
 _BY = parameters.choice("by", "Group by.", *GROUPINGS, default="symbol")
+#: Names of groupings that are not their parameter.
+_BY_LABELS = {"held": "Duration", "root": "Contract root", "size": "Position size"}
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _COMPARE = parameters.choice("compare", "Show a comparison period.", "yes")
 
@@ -46,7 +54,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
         other_filters = {parameter.name: values.pop(parameter.name) for parameter in COMPARISON_PARAMETERS}
         filters = link_parameters(**values)
         with pages.app_context.query() as query:
-            filters = _at_last_data(query.tracker, filters)
+            filters = at_last_data(query.tracker, filters)
             selection = selection_from_link(query.tracker, filters)
             content = _content(query, selection, filters)
             if compare is not None:
@@ -54,16 +62,6 @@ def _view(pages: Pages) -> Callable[..., Response]:
             return pages.render("performance.html", **content, other_filters=other_filters)
 
     return view
-
-
-def _at_last_data(tracker: PerformanceTracker, filters: dict[str, Any]) -> dict[str, Any]:
-    """Return link parameters that begin at the last session with data where the present period has none."""
-    if filters["window"] not in CALENDAR_KINDS or not filters.keys().isdisjoint(("start", "end", "rolling")):
-        return filters
-    last = Charts(tracker).last_session(filters.get("account"))
-    if last is None or last >= tracker.window(filters["window"]).start:
-        return filters
-    return {**filters, "start": last}
 
 
 def _content(query: QueryContext, selection: Selection, filters: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +158,8 @@ def _breakdown(pages: Pages) -> Callable[..., Response]:
                 label=GROUPINGS[by][0],
                 groups=groups,
                 shown=with_others(groups, most) if most else groups,
-                by_label="Duration" if by == "held" else by.capitalize(),
+                by_label="Symbol" if by == "root" and most else _BY_LABELS.get(by, by.capitalize()),
+                labels=_BY_LABELS,
                 filters=filters,
                 groupings=GROUPINGS,
                 currency=charts.currency(selection),

@@ -7,7 +7,7 @@ from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.summary import Scope
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.trade.session import WindowKind
+from tearsheet.trade.session import CALENDAR_KINDS, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Parameter
 from tearsheet.web.rendering.labels import Incompleteness, incompleteness
@@ -52,6 +52,16 @@ def link_parameters(
     """Return the parameters for links, without those that are None."""
     values = {"window": window, "start": start, "end": end, "rolling": rolling, "currency": currency}
     return {name: value for name, value in {**values, **scope}.items() if value is not None}
+
+
+def at_last_data(tracker: PerformanceTracker, filters: dict[str, Any]) -> dict[str, Any]:
+    """Return link parameters that begin at the last session with data where the present period has none."""
+    if filters["window"] not in CALENDAR_KINDS or not filters.keys().isdisjoint(("start", "end", "rolling")):
+        return filters
+    last = Charts(tracker).last_session(filters.get("account"))
+    if last is None or last >= tracker.window(filters["window"]).start:
+        return filters
+    return {**filters, "start": last}
 
 
 def selection_from_link(tracker: PerformanceTracker, filters: dict[str, Any]) -> Selection:

@@ -9,7 +9,7 @@ from tearsheet.app.judgement import Judge
 from tearsheet.export.files import file_name
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.frame import PageRoute, Pages, with_security_headers
-from tearsheet.web.pages.results import PARAMETERS, link_parameters, selection_from_link
+from tearsheet.web.pages.results import PARAMETERS, at_last_data, link_parameters, selection_from_link
 from tearsheet.web.rendering.tear_sheet import render_tear_sheet
 
 #: The file has its styles and its font inside, and nothing else may be loaded or run.
@@ -29,7 +29,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
     def view(download: str | None, **values: Any) -> Response:
         with pages.app_context.query() as query:
             tracker = query.tracker
-            selection = selection_from_link(tracker, link_parameters(**values))
+            selection = selection_from_link(tracker, at_last_data(tracker, link_parameters(**values)))
             summary = tracker.get_summary(
                 selection.window,
                 scope=selection.scope,

@@ -30,7 +30,7 @@ from tearsheet.web.pages.results import (
     selection_from_link,
     selection_parameters,
 )
-from tearsheet.web.rendering.labels import link
+from tearsheet.web.rendering.labels import link, window_label
 from tearsheet.web.rendering.trade_columns import (
     COLUMNS_COOKIE,
     DENSITY_COOKIE,
@@ -169,7 +169,7 @@ class _TradePages:
                 accounts=query.tracker.accounts(),
                 first=min(trades.offset + 1, trades.total),
                 last=trades.offset + len(trades.items),
-                label=charts.clipped(selection).label,
+                label=window_label(charts.clipped(selection)),
                 now=query.tracker.now,
                 tags=notes.tags()[:MAX_NAMES],
                 versions=notes.versions_of([trade.id for trade in trades.items]),

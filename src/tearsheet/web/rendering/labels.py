@@ -68,6 +68,7 @@ _COMMAND = re.compile(
     r";? (?:see|run) `tearsheet [^`]*`|; if it is right, `tearsheet [^`]*`|; `tearsheet settle` closes it"
 )
 _OPTION = re.compile(r"; choose one with --\w+")
+_REASON_CODE = re.compile(r"^[a-z]+(_[a-z]+)+: ")
 _CODE = re.compile(r"`([^`]*)`")
 
 
@@ -150,6 +151,11 @@ def partial_reason(reason: PartialReason, here: Mapping[str, Any]) -> Incomplete
     )
 
 
+def reason_words(reason: str | None) -> str:
+    """Return why a metric has no value, without the code that stands before the words."""
+    return _REASON_CODE.sub("", reason or "")
+
+
 def verdict_reason(code: str, detail: str) -> Markup:
     """Return a reason of a verdict for a page: without a command, with the link of its code."""
     text = render_code(_COMMAND.sub("", detail))
@@ -170,7 +176,7 @@ def window_label(window: Window) -> str:
         "monthly": f"{start:%B %Y}",
         "quarterly": f"Q{(start.month + 2) // 3} {start.year}",
         "yearly": f"{start.year}",
-        "all": "everything",
+        "all": "all data",
     }.get(window.kind, f"{date_words(start)} to {date_words(window.last_day)}")
 
 

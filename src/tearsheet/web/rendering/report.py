@@ -13,6 +13,7 @@ from tearsheet.performance.series import DailyPoint
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.web.rendering import svg
+from tearsheet.web.rendering.labels import reason_words
 from tearsheet.web.rendering.locales import Locale
 from tearsheet.web.rendering.tiles import SIGNED
 
@@ -43,6 +44,17 @@ METRIC_GROUPS: Mapping[str, tuple[str, ...]] = {
         "longest_loss_streak",
         "current_streak",
     ),
+    "Account": (
+        "balance",
+        "result",
+        "income",
+        "costs",
+        "tax",
+        "flows",
+        "converted",
+        "total_return",
+        "return_drawdown",
+    ),
     "Trades": (
         "total_trades",
         "winning_trades",
@@ -59,17 +71,6 @@ METRIC_GROUPS: Mapping[str, tuple[str, ...]] = {
         "largest_loss",
         "average_r",
         "average_risk_reward",
-    ),
-    "Account": (
-        "balance",
-        "result",
-        "income",
-        "costs",
-        "tax",
-        "flows",
-        "converted",
-        "total_return",
-        "return_drawdown",
     ),
     "Costs and time": (
         "fees",
@@ -166,7 +167,7 @@ def _metric_row(
     value = _negative(found.value) if is_fall else found.value
     text = locale.format(metric.unit, value, summary.currency, signed=signed)
     tone = svg.tone(value) if signed or is_fall else ""
-    sample = found.reason or sample_words(name, found.n, locale)
+    sample = reason_words(found.reason) or sample_words(name, found.n, locale)
     if name in ("best_day", "worst_day") and found.value is not None:
         sample = _day_words(str(summary.value(f"{name}_date")))
     if name == "current_streak" and summary.value("streak_type"):

@@ -27,10 +27,11 @@ from tearsheet.performance.rolling import RollingPoint
 from tearsheet.performance.series import DailyPoint
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent
+from tearsheet.rules.limit import LIMITS, limit_label
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.chart_words import chart_words, distribution_chart, rolling_chart
-from tearsheet.web.rendering.labels import incompleteness, render_code
+from tearsheet.web.rendering.labels import alert_period, incompleteness, render_code
 from tearsheet.web.rendering.locales import Locale, locale_of
 from tearsheet.web.rendering.report import ANNUAL, metric_groups, month_returns, share_of, share_of_peak
 
@@ -39,7 +40,7 @@ _WEB = Path(__file__).parents[1]
 _GROUPINGS = (
     ("strategy", "Strategy"),
     ("weekday", "Weekday"),
-    ("symbol", "Symbol"),
+    ("root", "Symbol"),
     ("hour", "Hour closed"),
     ("account", "Account"),
     ("side", "Side"),
@@ -263,7 +264,7 @@ class _Sheet:
         for by, name in _GROUPINGS:
             groups = self._charts.breakdown(self._selection, by)
             shown = groups[:_MAX_GROUPS]
-            if shown and (len(groups) > 1 or by in ("strategy", "symbol", "side")):
+            if shown and (len(groups) > 1 or by in ("strategy", "root", "side")):
                 yield Breakdown(
                     name, shown, len(groups) - len(shown), svg.largest(group.closed_pnl for group in shown)
                 )
@@ -301,6 +302,9 @@ def _template() -> Template:
         "svg": svg,
         "render_code": render_code,
         "metrics": METRICS,
+        "limit_table": LIMITS,
+        "limit_label": limit_label,
+        "alert_period": alert_period,
         "style": "\n".join([(static / "report.css").read_text("utf-8"), chart_style(), own]),
     }
     return environment.get_template("tear_sheet.html")

@@ -145,18 +145,17 @@ def _caption(name: str, summary: PerformanceSummary) -> str:
         value(kind) or 0 for kind in ("winning_trades", "losing_trades", "total_trades", "sessions_traded")
     ]
     won, lost, trades, days = (f"{number:,}" for number in counts)
+    split = f"{won} win{'s' if won != '1' else ''}, {lost} loss{'es' if lost != '1' else ''}"
     captions = {
-        "total_trades": f"{won} wins, {lost} losses",
+        "total_trades": split,
         "net_pnl": f"{trades} trade{'s' if trades != '1' else ''}",
         "win_rate": f"{won} of {trades}",
-        "profit_factor": f"{won} wins, {lost} losses",
+        "profit_factor": split,
         "winning_days": f"of {days} day{'s' if days != '1' else ''}",
     }
     multiple = summary.metrics["average_r"]
     if isinstance(multiple.value, Decimal | float) and multiple.n:
-        captions["expectancy"] = f"{multiple.value:+.2f} R, {multiple.n:,} with a stop".replace(
-            "-", "\N{MINUS SIGN}"
-        )
+        captions["expectancy"] = f"{multiple.value:+.2f} R · n {multiple.n:,}".replace("-", "\N{MINUS SIGN}")
     if name in captions:
         return captions[name]
     if name == "current_streak" and value("streak_type") is not None:
