@@ -57,7 +57,8 @@ def verdict(account: str | None, as_json: bool) -> int:
         verdicts = account_verdicts(tracker)
         results = verdicts.all(stale) if account is None else [verdicts.for_account(account, stale)]
         unlimited = verdicts.unlimited_accounts() if account is None else []
-        none = verdicts.limits_error or "No limits are configured."
+        error = verdicts.limits_error
+        none = error.detail if error else "No limits are configured."
     if as_json:
         output = results if account is None else results[0]
         click.echo(json_bytes(output).decode(), nl=False)

@@ -34,8 +34,8 @@ def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEve
         changed = _changed_incident(verdict, view, incident)
         if changed is not None:
             yield changed
-    if any(reason.code == "bad_limits" for reason in verdict.reasons):
-        return  # an unreadable file does not show which limits were removed
+    if any(reason.code in ("bad_limits", "other_limits") for reason in verdict.reasons):
+        return  # an unreadable file, or one of two, does not show which limits were removed
     listed = {view.name for view in verdict.limits}
     for name in (name for name in LIMITS if name not in listed):
         incident = last(_episode_id(verdict.account, name))

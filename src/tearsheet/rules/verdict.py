@@ -53,6 +53,7 @@ UNKNOWN_CODES = {
     "missing_marks": "a limit needs a mark price for an open position",
     "no_starting_balance": "a limit is a share of a balance that nobody stated",
     "bad_limits": "the limits file cannot be read; the previous limits stay in effect",
+    "other_limits": "another process judged by another limits file within the last minutes",
     "not_kept": "a breach was detected but could not be saved",
     "other_currencies": "the account traded in a currency other than that of its limits, and a rate is missing",
 }
@@ -132,6 +133,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     `data_age_s` is the age of its stalest source that may not be silent, `feeds` what each said last.
     `preset` names what fills in the limits, with its version; `preset_cautions` what is to be known of it.
+    `limits_digest` is the hash of the limits file that judged, None where the ledger's last known limits did.
     """
 
     schema: str = SCHEMA
@@ -151,6 +153,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     feeds: tuple[SourceAge, ...] = ()
     preset: str | None = None
     preset_cautions: tuple[str, ...] = ()
+    limits_digest: str | None = None
 
 
 def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:

@@ -1,11 +1,17 @@
-"""Limits of the targets file, with the last valid version in the ledger as the fallback."""
+"""Limits of the targets file, with the last valid version in the ledger as the fallback.
 
+Two processes with other files would contradict each other in turn, so the ledger notes who judges by which.
+"""
+
+import os
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, json
 from msgspec.structs import replace
 
 from tearsheet.app.parsed_file import ParsedFile
@@ -14,21 +20,90 @@ from tearsheet.rules.limit import AccountLimits, Limit, Limits, NewsWindow
 from tearsheet.store.tables.ledger import Ledger
 
 _LOCK_TIMEOUT_S = 0.2
+#: Who judges by which file, and after how long without a verdict a file is no longer in use.
+_JUDGES, _IN_USE = "limits_judges", timedelta(minutes=2)
+#: How often a process that goes on judging is noted again.
+_NOTED_EVERY = timedelta(seconds=30)
 _STATED_NONE = re.compile(r"^(?:limits:\s*)?\{\s*\}\s*(?:#.*)?$", re.MULTILINE)
 
 
 class LoadedLimits(Struct, frozen=True):
-    """Limits to evaluate; `error` is the reason why the file could not be loaded, None if it was."""
+    """Limits to evaluate with the hash of their file; `error` is the reason why they may be others, None for none.
+
+    `code` is the reason's code: the file cannot be loaded, or another process judges by another one.
+    """
 
     limits: Limits
     error: str | None = None
+    code: str = "bad_limits"
+    digest: str | None = None
 
 
-class LimitsFile:
-    """Loader for the limits in the targets file of one ledger."""
+class _Judge(Struct, frozen=True):
+    """Hash of the limits file of a place, when its content was first judged by, and when last.
+
+    `is_edit`: another content was judged by before.
+    """
+
+    digest: str
+    since: datetime
+    last: datetime
+    is_edit: bool = False
+
+
+class LimitsJudges:
+    """The places, each a host and a file, by whose limits a ledger was judged within the last minutes."""
 
     def __init__(self, ledger: Ledger, path: Path) -> None:
         self._ledger = ledger
+        self._place = f"{os.uname().nodename}:{path.absolute()}"
+
+    def conflict(self, digest: str, now: datetime) -> str | None:
+        """Return that another place judges by other limits at the same time, None if none does. Raises StoreError.
+
+        An edit that another place has not seen yet is no conflict, unless that one goes on with what it had.
+        """
+        judges = self._stored()
+        own = judges.get(self._place)
+        if own is not None and own.digest != digest:
+            return None  # an edit that is not noted yet
+        since = own.since if own is not None and own.is_edit else None
+        for place, other in sorted(judges.items()):
+            is_present = abs(now - other.last) < _IN_USE and (since is None or other.last >= since)
+            if place != self._place and other.digest != digest and is_present:
+                return (
+                    f"limits file {digest} of {self._place} judges here, and {other.digest} of {place} "
+                    f"did at {other.last.isoformat(timespec='seconds')}; let all processes have one file"
+                )
+        return None
+
+    def note(self, digest: str, now: datetime) -> None:
+        """Note that this place judges by a file with this hash, every 30 seconds; a failure is no obstacle."""
+        own = self._stored().get(self._place)
+        is_known = own is not None and own.digest == digest
+        if self._ledger.read_only or (own is not None and is_known and abs(now - own.last) < _NOTED_EVERY):
+            return
+        with suppress(StoreError), self._ledger.lock_timeout(_LOCK_TIMEOUT_S), self._ledger.writing():
+            judges = {place: one for place, one in self._stored().items() if abs(now - one.last) < _IN_USE}
+            since, is_edit = (
+                (own.since, own.is_edit) if own is not None and is_known else (now, own is not None)
+            )
+            judges[self._place] = _Judge(digest, since, now, is_edit)
+            self._ledger.put(_JUDGES, json.encode(judges).decode())
+
+    def _stored(self) -> Mapping[str, _Judge]:
+        stored = self._ledger.get(_JUDGES)
+        with suppress(msgspec.MsgspecError):
+            return {} if stored is None else json.decode(stored, type=dict[str, _Judge])
+        return {}
+
+
+class LimitsFile:
+    """Loader for the limits in the targets file of one ledger; `clock` returns the present instant."""
+
+    def __init__(self, ledger: Ledger, path: Path, clock: Callable[[], datetime]) -> None:
+        self._ledger, self._clock = ledger, clock
+        self._judges = LimitsJudges(ledger, path)
         self._file: ParsedFile[Limits] = ParsedFile(ledger, path, "limits", Limits, self._parse, _find_loss)
         self._news: dict[tuple[str, int, timedelta, timedelta], tuple[NewsWindow, ...]] = {}
 
@@ -43,9 +118,9 @@ class LimitsFile:
         if not any(plan.get("no_trading") for plan in plans):
             return loaded
         try:
-            return LoadedLimits(self._with_news(loaded.limits), loaded.error)
+            return replace(loaded, limits=self._with_news(loaded.limits))
         except SettingsError as error:
-            return LoadedLimits(loaded.limits, loaded.error or error.message)
+            return loaded if loaded.error else replace(loaded, error=error.message, code="bad_limits")
 
     def _with_news(self, limits: Limits) -> Limits:
         accounts = {name: self._plan_with_news(plan) for name, plan in limits.accounts.items()}
@@ -70,7 +145,10 @@ class LimitsFile:
 
     def _load(self) -> LoadedLimits:
         try:
-            return LoadedLimits(self._file.load())
+            limits, digest = self._file.load(), self._file.digest
+            if not digest:
+                return LoadedLimits(limits)
+            return LoadedLimits(limits, self._judges.conflict(digest, self._clock()), "other_limits", digest)
         except MissingSourceError as error:
             last = self._file.last_stored() or Limits()
             return LoadedLimits(last, error.message if last != Limits() else None)
@@ -78,8 +156,11 @@ class LimitsFile:
             return LoadedLimits(self._file.last_stored() or Limits(), error.message)
 
     def remember(self) -> None:
-        """Save the limits of a changed valid file, so that they are known if the file vanishes."""
-        is_new = self.load().error is None and self._file.digest and not self._file.is_stored
+        """Note who judges; save the limits of a changed valid file, so that they are known if it vanishes."""
+        loaded = self.load()
+        if loaded.digest is not None:
+            self._judges.note(loaded.digest, self._clock())
+        is_new = loaded.error is None and self._file.digest and not self._file.is_stored
         if is_new and not self._ledger.read_only:
             with suppress(StoreError), self._ledger.lock_timeout(_LOCK_TIMEOUT_S), self._ledger.writing():
                 self._file.store()

@@ -55,7 +55,7 @@ class AccountVerdicts:
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger, self._settings = context.ledger, context.settings
-        self._file = LimitsFile(self._ledger, self._settings.targets_file)
+        self._file = LimitsFile(self._ledger, self._settings.targets_file, lambda: context.now)
         self.books = LiveLimitBooks(self._ledger, self._settings)
         self._groups = GroupBooks(self._ledger, self._settings, self.books)
         context.after_rollback(self.books.invalidate)
@@ -239,9 +239,10 @@ class AccountVerdicts:
             return self._file.load().limits != Limits() and not self._limited_accounts()
 
     @property
-    def limits_error(self) -> str | None:
-        """Return why the limits file cannot be read, None if it can."""
-        return self._file.load().error
+    def limits_error(self) -> PartialReason | None:
+        """Return why the limits may be others: their file cannot be read, or another process has another one."""
+        loaded = self._file.load()
+        return None if loaded.error is None else PartialReason(loaded.code, loaded.error)
 
     def unlimited_accounts(self) -> list[str]:
         """Return the known accounts without limits, and without a default that says what this means."""
@@ -315,14 +316,15 @@ class AccountVerdicts:
         feed = self._feed_status(live, stated, now)
         partial = [*stale, *feed.partial]
         if stated.error is not None:
-            partial.append(PartialReason("bad_limits", stated.error))
+            partial.append(PartialReason(stated.code, stated.error))
         if similar := self._similar_accounts(book.account, stated.limits):
             detail = (
                 f"{book.account!r} and {', '.join(map(repr, similar))} may be one account with two spellings; "
                 "two accounts are both named under `limits: accounts:`"
             )
             partial.append(PartialReason("similar_accounts", detail))
-        return verdict(book, replace(feed, partial=tuple(partial)), now)
+        found = verdict(book, replace(feed, partial=tuple(partial)), now)
+        return replace(found, limits_digest=stated.digest)
 
     def _similar_accounts(self, account: str, limits: Limits) -> list[str]:
         """Return accounts that differ by case and spaces only, unless the limits name each: losses would be split."""

@@ -102,7 +102,8 @@ def _sources(app_context: AppContext) -> str | None:
             reason.code for reason in Judge(query.tracker, None, query.sync_errors, tolerant=True).problems
         ]
         codes += [doubt.code for doubt in doubts(query.tracker)]
-        codes += ["bad_limits"] if account_verdicts(query.tracker).limits_error else []
+        error = account_verdicts(query.tracker).limits_error
+        codes += [error.code] if error else []
     return ", ".join(dict.fromkeys(codes)) or None
 
 
