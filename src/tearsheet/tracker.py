@@ -41,7 +41,7 @@ class PerformanceTracker(CheckedContext):
 
         Returns the reasons why results may be incomplete; a timeout is one of them. Raises StoreError.
         """
-        return [*sync_within(self, patience_s), *self.clock_reasons()]
+        return [*sync_within(self, patience_s), *self.process_reasons()]
 
     def import_file(
         self,

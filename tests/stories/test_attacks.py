@@ -108,6 +108,108 @@ class TestReadiness:
         assert Api(here).get("/readyz")["status"] == status
 
 
+class TestTheWatcher:
+    """Kind: what only one process reads goes unread when that process has died."""
+
+    @staticmethod
+    def died(here: Place, *folders: str) -> None:
+        lease = {"holder": "a", "place": "b", "pid": 1, "until": time.time() - 100, "folders": folders}
+        with here.tracker() as tracker, tracker.ledger.writing():
+            tracker.ledger.put("watcher", json.dumps(lease))
+
+    def test_statements_may_lie_unread(self, here: Place, capsys: pytest.CaptureFixture[str]) -> None:
+        here.write("config/dashboard-targets.yaml", LIMITS)
+        api = Api(here)
+        api.fills(fill(1), fill(2, "SELL"))
+        assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "ok"
+        before = api.ask("GET", "/api/performance/daily")
+        self.died(here, "/drop")
+        found = api.get("/api/risk/verdict?account=A")["data"]
+        assert (found["state"], [one["code"] for one in found["reasons"]]) == ("unknown", ["watcher_gone"])
+        for path in ("/api/performance/daily", "/api/performance/summary"):
+            after = api.ask("GET", path, If_None_Match=before.headers["ETag"])
+            assert after.status_code == 200
+            assert "watcher_gone" in after.text
+        assert api.get("/readyz")["status"] == "degraded"
+        assert main(["check"]) == 75
+        assert "/drop may have unread statements" in capsys.readouterr().out
+        assert [one["source"] for one in api.get("/api/sources")["data"]["doubts"]] == ["watcher"]
+
+    def test_it_is_over_when_somebody_gives_the_folders_up(self, here: Place) -> None:
+        here.write("config/dashboard-targets.yaml", LIMITS)
+        api = Api(here)
+        api.fills(fill(1), fill(2, "SELL"))
+        self.died(here, "/drop")
+        assert main(["sources", "keep", "watcher", "--by", "kim"]) == 64
+        assert main(["sources", "forget", "watcher", "--by", "kim"]) == 0
+        assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "ok"
+        assert api.get("/readyz")["status"] == "healthy"
+        assert main(["sources", "forget", "watcher", "--by", "kim"]) == 64
+
+    def test_one_that_reads_logs_alone_leaves_nothing_unread(self, here: Place) -> None:
+        """Every process reads the logs itself; targets are judged by whoever asks."""
+        here.write("config/dashboard-targets.yaml", LIMITS)
+        api = Api(here)
+        api.fills(fill(1), fill(2, "SELL"))
+        self.died(here)
+        assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "ok"
+        assert api.get("/readyz")["status"] == "degraded"
+
+
+class TestGroups:
+    """Kind: an account is well by its own limits while nobody can say so of a group that it is in."""
+
+    @pytest.mark.parametrize(("policy", "must_be_flat"), [("hold", False), ("breach", True)])
+    def test_an_unknown_group_is_unknown_for_each_member(
+        self, here: Place, policy: str, must_be_flat: bool
+    ) -> None:
+        group = f"{{members: [A, B], daily_loss: 500, stale_after: null, on_unknown: {policy}}}"
+        own = "{daily_loss: 500, stale_after: null}"
+        here.write(
+            "config/dashboard-targets.yaml",
+            f"limits: {{accounts: {{A: {own}, B: {own}}}, groups: {{G: {group}}}}}\n",
+        )
+        api = Api(here)
+        api.fills(fill(1), fill(2, "SELL"))
+        found = api.get("/api/risk/verdict?account=A")["data"]
+        assert (found["state"], found["must_be_flat"], found["policy"]) == ("unknown", must_be_flat, policy)
+        assert [reason["code"] for reason in found["reasons"]] == ["group_unknown"]
+        assert "G: nothing_heard" in found["reasons"][0]["detail"]
+        api.fills(fill(3, account="B"), fill(4, "SELL", account="B"))
+        assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "ok"
+
+    def test_a_breach_beats_it(self, here: Place) -> None:
+        limits = "accounts: {A: {daily_loss: 50, stale_after: null}}, groups: {G: {members: [A, B], daily_loss: 500}}"
+        here.write("config/dashboard-targets.yaml", f"limits: {{{limits}}}\n")
+        api = Api(here)
+        api.fills(fill(1), fill(2, "SELL", 40))
+        assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "breach"
+
+
+class TestNames:
+    """Kind: one account whose name is written in two ways is two, each within its limits."""
+
+    @pytest.mark.parametrize("other", ["EVAL%2050K", "ЕVAL 50К", "eval50k", "EVAL  50K"])
+    def test_names_that_look_the_same_are_unknown(self, here: Place, other: str) -> None:
+        here.write("config/dashboard-targets.yaml", LIMITS)
+        api = Api(here)
+        for name in ("EVAL 50K", other):
+            api.fills(fill(1, account=name), fill(2, "SELL", account=name))
+        found = api.get("/api/risk/verdict")["data"]
+        assert found["state"] == "unknown"
+        assert {tuple(r["code"] for r in one["reasons"]) for one in found["accounts"]} == {
+            ("similar_accounts",)
+        }
+
+    @pytest.mark.parametrize("other", ["EVAL 51K", "EVAL-50K"])
+    def test_other_names_are_other_accounts(self, here: Place, other: str) -> None:
+        here.write("config/dashboard-targets.yaml", LIMITS)
+        api = Api(here)
+        for name in ("EVAL 50K", other):
+            api.fills(fill(1, account=name), fill(2, "SELL", account=name))
+        assert api.get("/api/risk/verdict")["data"]["state"] == "ok"
+
+
 class TestCachedAnswers:
     """Kind: an answer that is right for the ledger's state, and not for the instant it is given at."""
 

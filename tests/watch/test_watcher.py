@@ -209,6 +209,18 @@ def frozen_outside_a_write(running: Running, place: Place) -> Iterator[sqlite3.C
                 break
 
 
+def test_one_that_waits_reads_the_folders_that_the_other_does_not(place: Place) -> None:
+    """Kind: what only one process reads goes unread because another one acts."""
+    drop = place.folder / "drop"
+    drop.mkdir()
+    with Running(place, "watch") as first:
+        first.waits_for("watch.begin")
+        with Running(place, "watch", "--statements", str(drop)) as second:
+            second.waits_for("watch.standby")
+            place.write("drop/a.csv", fills_csv(["A,MSFT,2026-11-20T14:00:00Z,buy,1,100,0,F1"]))
+            assert second.waits_for("watch.statement")["new"] == 1
+
+
 def test_one_that_ends_in_order_is_followed_too_and_one_that_slept_sees_it(place: Place) -> None:
     with Running(place, "watch") as first, Running(place, "watch") as second:
         until(lambda: first.lines() and second.lines())

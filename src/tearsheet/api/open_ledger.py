@@ -79,7 +79,7 @@ class OpenedLedger:
 
     def stale_reasons(self) -> list[PartialReason]:
         """Return why the ledger may be behind its files; nothing is read of them."""
-        return [*unread_reasons(self.tracker), *self.tracker.clock_reasons()]
+        return [*unread_reasons(self.tracker), *self.tracker.process_reasons()]
 
     def partial_reasons(self, chosen: TableScope) -> list[PartialReason]:
         """Return why what a scope shows may be incomplete."""

@@ -10,6 +10,7 @@ from tearsheet.app.alerts.evaluator import AlertEvaluator
 from tearsheet.app.book_rules import RulesGuard
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.known_paths import note_paths
+from tearsheet.app.watcher_lease import unread_folders
 from tearsheet.errors import TearsheetError
 from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
@@ -80,9 +81,9 @@ class LedgerContext(TransactionHooks):
         """Current time in UTC."""
         return self._clock()
 
-    def clock_reasons(self, *, save: bool = False) -> list[PartialReason]:
-        """Return that the clock was set back, if it was; a process that runs on saves its time. Raises StoreError."""
-        return self.known.clock.reasons(self.ledger, self.now, save=save)
+    def process_reasons(self, *, save: bool = False) -> list[PartialReason]:
+        """Return that the clock was set back, or the watcher died, if so; `save` keeps the time. Raises StoreError."""
+        return [*self.known.clock.reasons(self.ledger, self.now, save=save), *unread_folders(self.ledger)]
 
     @property
     def today(self) -> date:

@@ -29,6 +29,7 @@ PARTIAL_CODES = {
     "differs_from_broker": "an imported statement has other results, fees, positions or fills than the books",
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
     "refused_statement": "a file in a watched folder of statements cannot be read",
+    "watcher_gone": "the watcher died, so statements in its folders may be unread",
     "unread_file": "a file in the log folder may hold a log, and is not read for its name",
     "mixed_modes": "paper and live trades are combined; filter with --mode",
     "other_currencies": "amounts in other currencies are excluded; choose a currency with --currency",

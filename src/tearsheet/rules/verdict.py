@@ -44,7 +44,8 @@ UNKNOWN_CODES = {
     "no_limits": "no limits are configured for this account",
     "store_unavailable": "the ledger is unavailable",
     "nothing_heard": "no data has ever been received for this account",
-    "similar_accounts": "another account differs by case or spaces only",
+    "similar_accounts": "another account looks the same: it differs by case, spaces or look-alike letters only",
+    "group_unknown": "the limits of a group of the account are unknown",
     "stale_feed": "the account's data is older than `stale_after`",
     "behind": "new fills have not been evaluated yet",
     "rejected_lines": "rejected rows may belong to this account",
@@ -194,17 +195,35 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
 
 
 def with_groups(verdict: Verdict, groups: Sequence[Verdict]) -> Verdict:
-    """Return the verdict of an account that must be flat too where the limits of a group of it are broken."""
+    """Return the verdict of an account whose groups count for it, too: it is as broken, or as unknown, as they are."""
     broken = [one for one in groups if one.state == "breach"]
-    if not broken:
-        return verdict
+    unknown = [one for one in groups if one.state == "unknown"]
     reasons = [
         VerdictReason("group_breach", f"{one.account}: {reason.detail}", reason.limit)
         for one in broken
         for reason in one.reasons
         if reason.code == "breach"
     ]
-    return replace(verdict, state="breach", must_be_flat=True, reasons=(*reasons, *verdict.reasons))
+    if broken:
+        return replace(verdict, state="breach", must_be_flat=True, reasons=(*reasons, *verdict.reasons))
+    if not unknown or verdict.state == "breach":
+        return verdict
+    own = {reason.detail for reason in verdict.reasons}
+    reasons = [
+        VerdictReason("group_unknown", f"{one.account}: {reason.code}: {reason.detail}", reason.limit)
+        for one in unknown
+        for reason in one.reasons
+        if reason.code not in ("breach", "warn") and reason.detail not in own
+    ]
+    policies = [one.policy for one in (*unknown, *([verdict] if verdict.state == "unknown" else []))]
+    policy: OnUnknown = "breach" if "breach" in policies else "hold"
+    return replace(
+        verdict,
+        state="unknown",
+        must_be_flat=policy == "breach",
+        policy=policy,
+        reasons=(*verdict.reasons, *reasons),
+    )
 
 
 def worst_state(verdicts: Iterable[Verdict]) -> VerdictState:

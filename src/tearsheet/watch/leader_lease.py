@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,8 +19,10 @@ class LeaderLease:
     gone; watchers on other machines do so when the lease expires.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Sequence[Path]) -> None:
         self._holder = os.urandom(8).hex()
+        #: the folders of statements that it reads as the leader
+        self.folders = tuple(map(str, folders))
 
     def acquire(self, ledger: Ledger) -> LeaseHolder | None:
         """Acquire or renew the lease, or return its other holder. Raises StoreError."""
@@ -43,7 +46,7 @@ class LeaderLease:
                     self._renew(ledger, 0)
 
     def _renew(self, ledger: Ledger, until: float) -> None:
-        held = LeaseHolder(self._holder, _machine_id(), os.getpid(), until)
+        held = LeaseHolder(self._holder, _machine_id(), os.getpid(), until, self.folders)
         ledger.put(KEY, msgspec.json.encode(held).decode())
 
     def _is_mine(self, held: LeaseHolder | None) -> bool:

@@ -55,7 +55,8 @@ class WatchEvent(Struct, frozen=True, kw_only=True):
 class Watcher:
     """Keeps a ledger in step with its folders as long as `is_wanted`; calls `tell` with each event.
 
-    Of several watchers on one ledger the leader works; the others stand by until it ends.
+    Of several watchers on one ledger the leader works; the others stand by until it ends, except that they read
+    folders of statements that it does not.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Watcher:
         self._inbox = Inbox(statements)
         self._is_wanted = is_wanted
         self._check_every_s = judge_every_s
-        self._lease = LeaderLease()
+        self._lease = LeaderLease(self._inbox.folders)
         self._events = FolderEvents([settings.log_dir, *statements])
         self._context: CheckedContext | None = None
         self._is_leader: bool | None = None
@@ -121,6 +122,8 @@ class Watcher:
         holder = self._lease.acquire(context.ledger)
         self._report_role(None if holder is None else holder.pid)
         if holder is not None:
+            if not set(self._lease.folders) <= set(holder.folders):  # nobody else reads them
+                self._guarded("statements", lambda: self._import_statements(context))
             return
         changed = self._guarded("logs", lambda: self._sync_logs(context))
         changed = self._guarded("statements", lambda: self._import_statements(context)) or changed

@@ -4,7 +4,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from msgspec import Struct
+from msgspec import Struct, json
 from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from, ledger_name
@@ -17,6 +17,7 @@ from tearsheet.app.kept_instruments import InstrumentSource, KeptInstruments, as
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.parsed_file import TARGETS
 from tearsheet.app.targets import load_targets
+from tearsheet.app.watcher_lease import KEY, WATCHER, current_holder, unread_folders
 from tearsheet.errors import MissingSourceError, SettingsError, UsageError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.account_states import AccountFeedRow, feed_source
@@ -115,7 +116,12 @@ def doubts(context: LedgerContext) -> list[Doubt]:
     with context.ledger.snapshot():
         found = DoubtTable(context.ledger.queries).all()
     # outside: new targets are saved in a transaction of their own
-    return [*map(_to_doubt, found), *_targets_doubt(context), *_clock_doubt(context)]
+    return [
+        *map(_to_doubt, found),
+        *_targets_doubt(context),
+        *_clock_doubt(context),
+        *_watcher_doubt(context),
+    ]
 
 
 def _clock_doubt(context: LedgerContext) -> list[Doubt]:
@@ -138,6 +144,29 @@ def _doubt_of_all(source: str, code: str, detail: str, now: datetime, until: dat
         until=until,
         found_at=now,
     )
+
+
+def _watcher_doubt(context: LedgerContext) -> list[Doubt]:
+    """Return the doubt about folders whose watcher died."""
+    return [
+        _doubt_of_all(WATCHER, reason.code, reason.detail, context.now, LATEST)
+        for reason in unread_folders(context.ledger)
+    ]
+
+
+def _forget_watcher(context: LedgerContext, decision: Decision, by: str) -> list[Doubt]:
+    """Take it for right that nobody reads the folders of a watcher that died."""
+    ended, held = _watcher_doubt(context), current_holder(context.ledger)
+    if not ended or held is None:
+        raise UsageError("the watcher is not in doubt", "nothing is to be decided")
+    if decision != "forget":
+        raise UsageError(f"{decision} says nothing of a watcher", "start it again, or forget it")
+    with context.ledger.writing():
+        context.ledger.put(KEY, json.encode(replace(held, until=0)).decode())
+        folders = ", ".join(held.folders)
+        record_change(context.ledger, AuditEntry(context.now, by, "sources", WATCHER, folders, decision))
+        context.ledger.bump_revision()
+    return ended
 
 
 def _accept_clock(context: LedgerContext, decision: Decision, by: str) -> list[Doubt]:
@@ -234,6 +263,8 @@ def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> 
         raise UsageError("a decision is recorded with who made it", "say it: --by NAME")
     if source == CLOCK:
         return _accept_clock(context, decision, by)
+    if source == WATCHER:
+        return _forget_watcher(context, decision, by)
     if source == TARGETS:
         return _decide_targets(context, decision, by)
     if (feed := _silent_feed(context, source)) is not None:

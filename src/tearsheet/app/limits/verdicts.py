@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from msgspec import json
 from msgspec.structs import replace
@@ -45,6 +47,8 @@ _LOCK_TIMEOUT_S = 2.0
 _ALERT_LOCK_TIMEOUT_S = 0.5
 #: A snapshot of a book with more past sessions is saved immediately.
 _MANY_SESSIONS = 30
+#: Small letters and dashes that look like others.
+_LOOK_ALIKE = str.maketrans("авекмнорстухіѕјαβεικνορτυχ‐‑‒–—−", "abekmhopctyxisjabeikvoptux------")
 #: Reasons that apply only to accounts with a trade log.
 _LOG_REASONS = ("missing_days", "unfinished_line")
 
@@ -402,7 +406,9 @@ class AccountVerdicts:
 
 
 def _folded(name: str) -> str:
-    return "".join(name.split()).casefold()
+    """Return what is the same for names that look the same, also where one is written for an address (`EVAL%2050K`)."""
+    plain = normalize("NFKC", unquote(name)).casefold()
+    return "".join(plain.split()).translate(_LOOK_ALIKE)
 
 
 def account_verdicts(context: LedgerContext) -> AccountVerdicts:

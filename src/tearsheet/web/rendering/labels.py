@@ -61,6 +61,7 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "opening_from_reported": ("/openings", "State the cost", {}),
     "unsettled_expiry": ("/openings#unsettled-title", "Say how they ended", {}),
     "clock_back": ("/settings#sources-title", "Decide", {}),
+    "watcher_gone": ("/settings#sources-title", "Decide", {}),
     "bad_targets": ("/settings", "Correct the targets", {}),
 }
 #: What a terminal needs and a page does not: the command to run, the option to give.

@@ -50,14 +50,14 @@ class TrackerPool:
         """Sync the logs, unless that was done a moment ago; return why the newest lines are missing."""
         now = time.monotonic()
         if now - self._local.synced_at < self.settings.sync_every_s:
-            return (*self._local.sync_errors, *tracker.clock_reasons(save=True))
+            return (*self._local.sync_errors, *tracker.process_reasons(save=True))
         sync_errors = tuple(sync_within(tracker, _LOCK_TIMEOUT_S))
         # lines that could not be read are tried again at the next request
         self._local.sync_errors = sync_errors
         self._local.synced_at = -1e9 if sync_errors else time.monotonic()
         if not sync_errors:
             self._local.complete_at = time.monotonic()
-        return (*sync_errors, *tracker.clock_reasons(save=True))
+        return (*sync_errors, *tracker.process_reasons(save=True))
 
     @property
     def sync_lag_s(self) -> float:
