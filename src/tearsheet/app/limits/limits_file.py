@@ -39,7 +39,7 @@ class LoadedLimits(Struct, frozen=True):
     digest: str | None = None
 
 
-class _Judge(Struct, frozen=True):
+class _JudgingPlace(Struct, frozen=True):
     """Hash of the limits file of a place, when its content was first judged by, and when last.
 
     `is_edit`: another content was judged by before.
@@ -88,13 +88,13 @@ class LimitsJudges:
             since, is_edit = (
                 (own.since, own.is_edit) if own is not None and is_known else (now, own is not None)
             )
-            judges[self._place] = _Judge(digest, since, now, is_edit)
+            judges[self._place] = _JudgingPlace(digest, since, now, is_edit)
             self._ledger.put(_JUDGES, json.encode(judges).decode())
 
-    def _stored(self) -> Mapping[str, _Judge]:
+    def _stored(self) -> Mapping[str, _JudgingPlace]:
         stored = self._ledger.get(_JUDGES)
         with suppress(msgspec.MsgspecError):
-            return {} if stored is None else json.decode(stored, type=dict[str, _Judge])
+            return {} if stored is None else json.decode(stored, type=dict[str, _JudgingPlace])
         return {}
 
 
