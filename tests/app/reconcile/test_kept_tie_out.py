@@ -86,6 +86,51 @@ def test_a_contradiction_ends_when_the_books_agree_and_is_back_when_they_do_not(
         assert (codes(tracker), doubts(tracker)) == ([], [])
 
 
+def test_what_agreed_is_compared_again_after_an_undo(place: Place) -> None:
+    """Kind: what was found right at one moment is taken for right for ever."""
+    with place.tracker() as tracker:
+        early = take_in(tracker, place.write("early.csv", fills_csv([EARLIER], HEADER)))
+        late = take_in(tracker, place.write("late.csv", fills_csv([OPENING, CLOSING], HEADER)))
+        assert late.tie_out is not None
+        assert (late.tie_out.agrees, codes(tracker)) == (True, [])
+        take_in(
+            tracker, place.write("more.csv", fills_csv(["A,Y,2026-11-20T12:00:00Z,buy,1,5,0,9,"], HEADER))
+        )
+        assert codes(tracker) == []
+        ImportHistory(tracker).undo(early.id, "kim")
+        assert codes(tracker) == ["differs_from_broker"]
+        assert [one.source for one in doubts(tracker)] == [f"import {late.id}"]
+        take_in(tracker, place.write("again.csv", fills_csv([EARLIER], HEADER)))
+        assert (codes(tracker), tracker.get_summary("daily").value("net_pnl")) == ([], 30)
+        decide_on = ImportHistory(tracker)
+        decide_on.undo(4, "kim")
+        assert codes(tracker) == ["differs_from_broker"]
+        decide_on.undo(late.id, "kim")
+        assert (codes(tracker), doubts(tracker)) == ([], [])
+
+
+def test_what_agreed_is_compared_again_after_a_correction(place: Place) -> None:
+    api = Api(place)
+    text = fills_csv([OPENING, CLOSING.replace("sell,2,110,0,2,30", "sell,1,110,0,2,10")], HEADER)
+    assert json.loads(upload(api, "s.csv", text).text)["data"]["tie_out"]["agrees"] is True
+    assert api.get("/api/performance/daily")["metadata"]["partial"] is False
+    amended = {
+        "account": "A",
+        "symbol": "X",
+        "time": "2026-11-20T11:00:00Z",
+        "side": "SELL",
+        "quantity": 1,
+        "price": 105,
+        "commission": 0,
+        "fill_id": "2",
+        "status": "correction",
+    }
+    api.fills(amended)
+    answer = api.get("/api/performance/daily")
+    assert answer["data"]["daily_pnl"] == 5
+    assert [one["code"] for one in answer["metadata"]["partial_reasons"]] == ["differs_from_broker"]
+
+
 def test_a_file_of_a_part_of_a_day_does_not_contradict_the_rest_of_it(place: Place) -> None:
     """Fees and results that it states are those of its own fills."""
     with place.tracker() as tracker:

@@ -13,12 +13,16 @@ class CheckedContext(LedgerContext):
             from tearsheet.app.limits.verdicts import account_verdicts
 
             account_verdicts(self).evaluate(accounts)
-        if self.ledger.queries.exists("any_contradiction"):
+        queries = self.ledger.queries
+        if queries.exists("any_agreed") or queries.exists("any_contradiction"):
             self.after_commit(self._recheck)
 
     def _recheck(self) -> None:
-        """Compare with the changed books again what statements contradicted."""
+        """Compare with the changed books again what statements contradicted, and what an undo may have changed."""
         # deferred: few ledgers have such a statement
-        from tearsheet.app.reconcile.kept_tie_out import recheck
+        from tearsheet.app.reconcile.kept_tie_out import has_taken_back, recheck, recheck_agreed
 
-        recheck(self)
+        if has_taken_back(self):
+            recheck_agreed(self)
+        elif self.ledger.queries.exists("any_contradiction"):
+            recheck(self)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from msgspec import Struct, json
@@ -14,7 +14,7 @@ from tearsheet.app.imports.log_sync import sync_if_writable
 from tearsheet.app.reconcile.explanations import NumberKey
 from tearsheet.app.reconcile.match_fills import FillDifference
 from tearsheet.app.reconcile.our_sums import CostMethod, DayRange
-from tearsheet.app.reconcile.reconcile import Difference, Reconciliation, contradicted
+from tearsheet.app.reconcile.reconcile import AgreedNumber, Difference, Reconciliation, contradicted
 from tearsheet.app.reconcile.tie_out import HARMLESS, compare_import, summarized
 from tearsheet.app.reports import ImportReport, TieOut
 from tearsheet.errors import StoreError, TearsheetError
@@ -22,7 +22,7 @@ from tearsheet.log import log_event
 from tearsheet.store.tables.columns import DoubtRow, FillRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.sources import DIFFERS, DoubtTable, import_name
-from tearsheet.trade.amount import exact
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import execution_key
 from tearsheet.trade.session import LATEST, TradingCalendar, from_micros, to_micros
 
@@ -30,6 +30,8 @@ _log = logging.getLogger("tearsheet")
 #: Differences that leave the books right: the sum is the same, or known to be rounded or by another method.
 _NO_CONTRADICTION = frozenset((*HARMLESS, "day boundary"))
 _NEAR = timedelta(seconds=2)
+#: Which undos and corrections were there when what agreed was compared last.
+_COMPARED = "agreed_compared"
 
 
 class Contradictions(Struct, frozen=True):
@@ -51,6 +53,19 @@ class _KeptRow(Row, frozen=True, gc=False):
     contradictions: str
 
 
+class Agreed(Struct, frozen=True):
+    """What a statement and the books both have: numbers, by its cost method."""
+
+    method: CostMethod
+    numbers: tuple[AgreedNumber, ...]
+
+
+class _AgreedRow(Row, frozen=True, gc=False):
+    source_id: int
+    contradictions: str | None
+    agreed: str
+
+
 def tie_out_import(context: LedgerContext, job: ImportJob, report: ImportReport) -> TieOut | None:
     """Compare an imported file with the ledger, and keep with the import what it comes to.
 
@@ -62,8 +77,8 @@ def tie_out_import(context: LedgerContext, job: ImportJob, report: ImportReport)
         with context.ledger.snapshot():
             found = compare_import(context, job.path, report.layout, job.options)
         if report.repeated:  # corrections may have come since
-            return None if found is None else _again(context, report, found)
-        return _keep(context, report, found)
+            return None if found is None else _again(context, report, found[0])
+        return _keep(context, report, *(found or (None, [])))
     except StoreError:
         raise
     except TearsheetError as error:
@@ -89,6 +104,78 @@ def recheck(context: LedgerContext) -> None:
             ledger.bump_revision()
 
 
+def has_taken_back(context: LedgerContext) -> bool:
+    """Return whether an undo or correction came since agreeing numbers were compared. Raises StoreError."""
+    queries = context.ledger.queries
+    return queries.exists("any_agreed") and context.ledger.get(_COMPARED) != queries.value("taken_back")
+
+
+def recheck_agreed(context: LedgerContext) -> None:
+    """Compare again what agreed: what an undo or correction has made different contradicts from now on.
+
+    Raises StoreError.
+    """
+    ledger, calendar = context.ledger, context.settings.calendar
+    if ledger.read_only:
+        return
+    with ledger.writing() as queries:
+        for row in queries.rows(_AgreedRow, "agreed"):
+            kept = json.decode(row.agreed, type=Agreed)
+            told = Contradictions(kept.method)
+            if row.contradictions is not None:
+                told = json.decode(row.contradictions, type=Contradictions)
+            lost = tuple(
+                one
+                for one in _lost(queries, calendar, kept)
+                if not _is_of_more_fills(context, one, row.source_id, "fill_unknown_to_import")
+            )
+            if lost:
+                gone = {_place(one) for one in lost}
+                still = tuple(one for one in kept.numbers if _place(one) not in gone)
+                told = replace(told, numbers=(*told.numbers, *lost))
+                texts = (_text(told), _text(replace(kept, numbers=still)) if still else None)
+                queries.execute("keep_contradictions", (*texts, row.source_id))
+        ledger.put(_COMPARED, queries.value("taken_back"))
+    recheck(context)
+
+
+def _lost(queries: Queries, calendar: TradingCalendar, kept: Agreed) -> Iterator[Difference]:
+    """Yield the numbers that agreed and do not any more."""
+    by_account: dict[str, dict[NumberKey, AgreedNumber]] = defaultdict(dict)
+    for one in kept.numbers:
+        by_account[one.account][one.key] = one
+    for account, own in by_account.items():
+        stated = {key: one.theirs for key, one in own.items()}
+        with exact():
+            causes = contradicted(queries, calendar, account, stated, kept.method)
+        for key, cause in causes.items():
+            one = own[key]
+            if cause.kind not in _NO_CONTRADICTION:
+                yield Difference(
+                    account,
+                    one.session,
+                    one.since,
+                    one.symbol,
+                    one.what,
+                    one.theirs,
+                    one.theirs,
+                    ZERO,
+                    cause.kind,
+                    cause.detail,
+                    [],
+                    one.currency,
+                )
+
+
+def _place(one: Difference | AgreedNumber) -> tuple[object, ...]:
+    """Return which number it is."""
+    return one.account, one.what, one.since, one.session, one.symbol, one.currency
+
+
+def _text(kept: Struct) -> str:
+    return json.encode(kept).decode()
+
+
 def _again(context: LedgerContext, report: ImportReport, found: Reconciliation) -> TieOut:
     """Return the comparison of a file that was imported before: what it contradicted is compared again."""
     recheck(context)
@@ -97,9 +184,11 @@ def _again(context: LedgerContext, report: ImportReport, found: Reconciliation) 
     return replace(summarized(found), contradicts=is_doubted)
 
 
-def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | None) -> TieOut | None:
+def _keep(
+    context: LedgerContext, report: ImportReport, found: Reconciliation | None, agreed: list[AgreedNumber]
+) -> TieOut | None:
     """Save the comparison of an import, and that its windows are in doubt where the broker contradicts."""
-    kept, tied = Contradictions(), None
+    kept, tied, same = Contradictions(), None, None
     if found is not None:
         corrected = [one for one in found.fills if _is_corrected(context.ledger.queries, one)]
         explained = {(one.account, one.symbol) for one in corrected}
@@ -112,20 +201,31 @@ def _keep(context: LedgerContext, report: ImportReport, found: Reconciliation | 
         )
         kept = Contradictions(found.method, told, tuple(one for one in found.fills if one not in corrected))
         tied = summarized(found)
+        same = Agreed(found.method, tuple(agreed))
     if context.ledger.read_only:
         return tied
     with context.ledger.writing() as queries:
         is_accepted = import_name(report.id) in DoubtTable(queries).absences()
         if tied is not None:
             tied = replace(tied, contradicts=kept.any and not is_accepted)
-            saved = (json.encode(tied).decode(), json.encode(kept).decode() if kept.any else None, report.id)
-            queries.execute("keep_tie_out", saved)
+            # what agrees only beside the whole statement says nothing of later changes
+            alone = _agreeing(queries, context.settings.calendar, same) if same else None
+            texts = (_text(tied), _text(kept) if kept.any else None, _text(alone) if alone else None)
+            queries.execute("keep_tie_out", (*texts, report.id))
+            context.ledger.put(_COMPARED, queries.value("taken_back"))
     recheck(context)
     if tied is not None and tied.contradicts:
         log_event(
             _log, "tearsheet.differs", level=logging.WARNING, id=report.id, file=report.file, text=tied.text
         )
     return tied
+
+
+def _agreeing(queries: Queries, calendar: TradingCalendar, same: Agreed) -> Agreed | None:
+    """Return what agrees by the comparison that is made again after a change, too; None if nothing does."""
+    lost = {_place(one) for one in _lost(queries, calendar, same)}
+    numbers = tuple(one for one in same.numbers if _place(one) not in lost)
+    return replace(same, numbers=numbers) if numbers else None
 
 
 def _is_corrected(queries: Queries, one: FillDifference) -> bool:
@@ -135,13 +235,18 @@ def _is_corrected(queries: Queries, one: FillDifference) -> bool:
     return queries.exists("superseded_fill", (one.account, execution_key(one.fill_id)))
 
 
-def _is_of_more_fills(context: LedgerContext, one: Difference, source_id: int) -> bool:
-    """Return whether a sum of days has fills of other imports in it, which the file does not speak of."""
+def _is_of_more_fills(
+    context: LedgerContext, one: Difference, source_id: int, others: str = "fill_of_other_import"
+) -> bool:
+    """Return whether a sum of days has fills of other imports in it, which the file does not speak of.
+
+    `others` is the query that finds them: with or without those that correct one of its own.
+    """
     calendar = context.settings.calendar
     span = (to_micros(calendar.start(one.since)), to_micros(calendar.end(one.session)))
     is_sum = one.what in ("realized", "net", "fees", "paid", "cash")
     scope = (one.account, one.symbol or "", *span, source_id)
-    return is_sum and context.ledger.queries.exists("fill_of_other_import", scope)
+    return is_sum and context.ledger.queries.exists(others, scope)
 
 
 def _left(queries: Queries, calendar: TradingCalendar, kept: Contradictions) -> Contradictions:

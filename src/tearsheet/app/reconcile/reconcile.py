@@ -54,6 +54,23 @@ class Difference(Struct, frozen=True):
     currency: str | None = None
 
 
+class AgreedNumber(Struct, frozen=True):
+    """Number that statement and ledger both have, of the sessions from `since` to `session`."""
+
+    account: str
+    session: date
+    since: date
+    symbol: str | None
+    what: NumberKind
+    theirs: Decimal
+    currency: str | None = None
+
+    @property
+    def key(self) -> NumberKey:
+        """Return the number's place in a comparison of its account."""
+        return self.what, DayRange(self.session, self.since, self.symbol or "", self.currency or "")
+
+
 class ReconciledDay(Struct, frozen=True):
     """Totals of an account's session in statement and ledger, with the causes of differences."""
 
@@ -112,6 +129,18 @@ def compare_statement(
     name: str = "",
 ) -> Reconciliation:
     """Compare a broker statement with the ledger inside the caller's transaction. Raises as `reconcile_statement`."""
+    return compare_with_agreed(context, path, options, method=method, name=name)[0]
+
+
+def compare_with_agreed(
+    context: LedgerContext,
+    path: Path,
+    options: StatementOptions = StatementOptions(),
+    *,
+    method: CostMethod = "average",
+    name: str = "",
+) -> tuple[Reconciliation, list[AgreedNumber]]:
+    """Return the comparison of a broker statement, and the numbers that agree, as `compare_statement` does."""
     settings = context.settings
     instruments = booking_rules_from(settings, context.ledger).instruments
     report = read_report(path, instruments, options)
@@ -141,7 +170,7 @@ def compare_statement(
     ]
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
-    return Reconciliation(
+    found = Reconciliation(
         file=name or str(path),
         layout=report.layout,
         title=report.title,
@@ -157,6 +186,7 @@ def compare_statement(
         days=[d for one in accounts for d in one.days],
         notes=notes,
     )
+    return found, [number for one in accounts for number in one.agreed]
 
 
 def contradicted(
@@ -198,6 +228,7 @@ class _AccountReconciler:
         self._name, self._report, self._queries = name, report, queries
         self._lines, self._calendar, self._method, self._start = lines, calendar, method, start
         self.differences: list[Difference] = []
+        self.agreed: list[AgreedNumber] = []
         self.fills: list[FillDifference] = []
         self.days: list[ReconciledDay] = []
         self.notes: list[str] = []
@@ -226,6 +257,13 @@ class _AccountReconciler:
         )
         self.compared = len(stated.numbers)
         found = classify(sides)
+        self.agreed = [
+            AgreedNumber(
+                self._name, span.day, span.since, span.symbol or None, what, theirs, span.currency or None
+            )
+            for (what, span), theirs in stated.numbers.items()
+            if (what, span) not in found
+        ]
         for key, cause in found.items():
             what, span = key
             theirs, ours = stated.numbers[key], sides.ledger_value(key)

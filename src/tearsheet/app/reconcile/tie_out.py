@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.import_file import FileImport, ImportJob
 from tearsheet.app.imports.preview import Preview, preview_change
-from tearsheet.app.reconcile.reconcile import Difference, Reconciliation, compare_statement
+from tearsheet.app.reconcile.reconcile import AgreedNumber, Difference, Reconciliation, compare_with_agreed
 from tearsheet.app.reports import ImportReport, TieOut, TieOutDifference
 from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.layouts.catalogue import all_layouts
@@ -31,20 +31,20 @@ def tie_out_within(
     It runs inside a transaction of the caller, which may have imported the file.
     """
     found = compare_import(context, path, layout, options)
-    return None if found is None else summarized(found)
+    return None if found is None else summarized(found[0])
 
 
 def compare_import(
     context: LedgerContext, path: Path, layout: str, options: StatementOptions
-) -> Reconciliation | None:
-    """Return every difference of an imported file, inside a transaction of the caller; None if it states nothing."""
+) -> tuple[Reconciliation, list[AgreedNumber]] | None:
+    """Return every difference of an imported file and what agrees, inside a transaction; None if it states nothing."""
     if not _states_results(context, path, layout, options):
         return None
     try:
-        found = compare_statement(context, path, _with_layouts(context, options))
+        found = compare_with_agreed(context, path, _with_layouts(context, options))
     except (FormatError, InputError):
         return None
-    return found if found.compared else None
+    return found if found[0].compared else None
 
 
 def preview_import(context: LedgerContext, job: ImportJob) -> Preview:

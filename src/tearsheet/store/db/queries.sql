@@ -514,17 +514,30 @@ FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id
 SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, b.tie_out, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
 -- name: keep_tie_out
-UPDATE batch SET tie_out = ?, contradictions = ? WHERE source_id = ?
+UPDATE batch SET tie_out = ?, contradictions = ?, agreed = ? WHERE source_id = ?
+-- name: keep_contradictions
+UPDATE batch SET contradictions = ?, agreed = ? WHERE source_id = ?
 -- name: superseded_fill
 SELECT source_id FROM variant WHERE account = ? AND key = ? AND (fate = 'superseded' OR status <> 'fill') LIMIT 1
 -- name: fill_of_other_import
 SELECT f.id FROM fill f WHERE f.account = ?1 AND (f.symbol = ?2 OR ?2 = '') AND f.time_us >= ?3 AND f.time_us < ?4 AND f.event IS NULL
 AND NOT EXISTS (SELECT 1 FROM sighting g WHERE g.fill_id = f.id AND g.source_id = ?5) LIMIT 1
+-- name: fill_unknown_to_import
+SELECT f.id FROM fill f WHERE f.account = ?1 AND (f.symbol = ?2 OR ?2 = '') AND f.time_us >= ?3 AND f.time_us < ?4 AND f.event IS NULL
+AND NOT EXISTS (SELECT 1 FROM sighting g WHERE g.fill_id = f.id AND g.source_id = ?5)
+AND NOT EXISTS (SELECT 1 FROM variant v WHERE v.account = f.account AND v.key = f.key AND v.source_id = ?5) LIMIT 1
 -- name: any_contradiction
 SELECT source_id FROM batch WHERE contradictions IS NOT NULL LIMIT 1
 -- name: contradictions
 SELECT b.source_id, s.name, b.contradictions FROM batch b JOIN source s ON s.id = b.source_id
 WHERE b.contradictions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = b.source_id) ORDER BY b.source_id
+-- name: any_agreed
+SELECT source_id FROM batch WHERE agreed IS NOT NULL LIMIT 1
+-- name: agreed
+SELECT b.source_id, b.contradictions, b.agreed FROM batch b
+WHERE b.agreed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = b.source_id) ORDER BY b.source_id
+-- name: taken_back
+SELECT (SELECT COUNT(*) FROM undo) || '-' || (SELECT COUNT(*) FROM variant WHERE fate = 'superseded' OR status <> 'fill') AS taken_back
 -- name: rejections_of_batch
 SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?
 -- name: setting_changes
