@@ -133,9 +133,19 @@ def test_the_limits_used_most_stand_in_one_line_broken_ones_first(api: Api) -> N
     strip = text[text.index("Limits now") : text.index("All limits")]
     assert strip.count('class="near') == 3
     assert strip.index("daily loss") < strip.index("weekly loss")
-    assert '<b>$80.00</b> <span class="soft">of $100.00' in strip
+    assert '<b>$80</b> <span class="soft">of $100' in strip
     api.fills(fill(-8), fill(-5, "SELL", 50))
-    assert "breached" in page(api, "/")
+    assert "<span>✗ A daily loss</span>" in page(api, "/")
+
+
+def test_a_range_without_one_before_it_shows_no_change(api: Api) -> None:
+    trade(api, 2, "7")
+    text = page(api, "/")
+    assert "no trades to compare with" in text
+    assert "▲" not in text
+    trade(api, 40, "3")
+    assert "changes against" in page(api, "/")
+    assert "▲" in page(api, "/")
 
 
 def test_two_currencies_do_not_hide_the_page(api: Api) -> None:

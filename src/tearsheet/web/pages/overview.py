@@ -149,7 +149,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date, month_da
     tracker, charts, window = query.tracker, Charts(query.tracker), selection.window
     previous = charts.previous_window(window)
     other = selection if previous is None else Selection(previous, selection.scope, selection.currency)
-    summary, _, comparison = charts.compare(selection, other)
+    summary, earlier, comparison = charts.compare(selection, other)
     judge = Judge(tracker, selection.scope.account, query.sync_errors, tolerant=True)
     judged = judge.judge(summary)
     curve = charts.daily_curve(selection)
@@ -168,7 +168,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date, month_da
         "summary": judged.summary,
         "partial": incompleteness(judged.summary),
         "tiles": tiles(summary, comparison, _TILES, range_filters, sparklines),
-        "before": None if previous is None else "before",
+        "before": "before" if previous is not None and earlier.metrics["net_pnl"].n else None,
         "compared_days": None if previous is None else _days_label(previous),
         "curve": curve,
         "is_equity": Curves(tracker).starting_balance(selection) is not None,
