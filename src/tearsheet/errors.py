@@ -4,6 +4,11 @@ Every error has a stable code, a message and a hint. Exit codes and HTTP statuse
 command line and the API.
 """
 
+import errno
+
+#: Errors of a disk that is full, broken or not to be written: no fault of the program.
+_DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
+
 
 class TearsheetError(Exception):
     """Base class of all errors that Tearsheet raises intentionally."""
@@ -118,3 +123,13 @@ class MissingExtra(TearsheetError, ImportError):  # noqa: N818 - its name is par
     """A library that the base package does not need is not installed; the message names the extra."""
 
     code = "missing_extra"
+
+
+def disk_error(error: Exception) -> StoreError | None:
+    """Return the error of a disk that is full, broken or not to be written; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in _DISK_ERRORS:
+        return None
+    what = error.filename if isinstance(error.filename, str) else "the output"
+    return StoreError(
+        f"{what} cannot be written: {error.strerror}", "free some space on the disk, or check it"
+    )

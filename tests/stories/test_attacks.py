@@ -1,15 +1,19 @@
 """What made a check, a verdict or readiness say well although it was not; one class for each kind."""
 
+import gc
 import json
 import os
+import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
 from tearsheet.cli import main
 from tests.support.api import Api, fill
-from tests.support.place import NOON, Place, record
+from tests.support.place import NOON, Place, fills_csv, record
 
 LIMITS = "limits: {default: {daily_loss: 500, stale_after: null}}\n"
 
@@ -106,6 +110,41 @@ class TestReadiness:
         with here.tracker() as tracker, tracker.ledger.writing():
             tracker.ledger.put("watcher", json.dumps(lease))
         assert Api(here).get("/readyz")["status"] == status
+
+
+@contextmanager
+def full_disk(at_most: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (at_most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class TestFullDisks:
+    """Kind: a disk that is full is told as a fault of the program, wherever a file is written that is no ledger."""
+
+    def test_commands(self, here: Place, capsys: pytest.CaptureFixture[str]) -> None:
+        with full_disk(4096):
+            assert main(["demo", str(here.folder / "demo")]) == 75
+        assert "cannot be written" in capsys.readouterr().err
+
+    @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+    def test_uploads(self, here: Place) -> None:
+        api = Api(here)
+        rows = (f"A,X,2026-11-20T10:00:00Z,buy,1,100,0,{number:040}" for number in range(20_000))
+        head = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        body = f"{head}{fills_csv(rows)}\r\n--x--\r\n".encode()
+        kind = "multipart/form-data; boundary=x"
+        api.fills(fill(1))
+        with full_disk(1 << 20):
+            made = api.client.post("/api/import", data=body, content_type=kind)
+        gc.collect()  # the file that the parser of forms leaves open
+        assert (made.status_code, made.json["error"]["type"]) == (503, "store_unavailable")
+        assert api.get("/api/imports")["data"][0]["file"] != "a.csv"
+        assert api.client.post("/api/import", data=body, content_type=kind).status_code == 201
 
 
 class TestTheWatcher:

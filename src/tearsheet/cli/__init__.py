@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -166,7 +167,12 @@ def main(arguments: Sequence[str] | None = None, program: str = "tearsheet") -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the outermost function
-        return _report_internal_error(error)
+        disk = errors.disk_error(error)
+        if disk is None:
+            return _report_internal_error(error)
+        with suppress(OSError):  # where errors are written to may be full, too
+            click.echo(f"tearsheet: {disk}", err=True)
+        return EXIT_UNAVAILABLE
 
 
 def _report_internal_error(error: Exception) -> int:

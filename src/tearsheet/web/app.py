@@ -8,7 +8,7 @@ from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from tearsheet import log
-from tearsheet.errors import TearsheetError
+from tearsheet.errors import TearsheetError, disk_error
 from tearsheet.log import log_event
 from tearsheet.settings import Settings
 from tearsheet.web.api.alerts import add_alerts
@@ -111,6 +111,8 @@ def _add_errors(app: Flask, app_context: AppContext) -> None:
         return respond(http_error)
 
     def respond_to_unexpected(error: Exception) -> Response:
+        if (disk := disk_error(error)) is not None:
+            return respond_to_known(disk)
         _log.exception("internal error, request %s", request.environ[REQUEST_ID])
         return respond(internal_error())
 
