@@ -92,15 +92,16 @@ def _amount(limit: Limit, sums: LimitSums, facts: AccountFacts) -> Decimal | Non
     """Return the threshold in money: stated as such, or as a percentage of a level of the account."""
     if limit.percent_of is None:
         return limit.threshold
-    if facts.starting_balance is None:
-        return None
-    level = facts.starting_balance
-    if limit.percent_of != "initial":
-        opened = _opened(limit.percent_of, sums)
-        if opened is None:
-            return None
-        level += sums.balance_at_open + opened
-    return level * limit.threshold.scaleb(-2)
+    level = balance_level(limit.percent_of, sums, facts.starting_balance)
+    return None if level is None else level * limit.threshold.scaleb(-2)
+
+
+def balance_level(level: Level, sums: LimitSums, start: Decimal | None) -> Decimal | None:
+    """Return the balance or equity that a percentage is of; None if it is not known. Call it inside `exact()`."""
+    if start is None or level == "initial":
+        return start
+    opened = _opened(level, sums)
+    return None if opened is None else start + sums.balance_at_open + opened
 
 
 def _opened(level: Level, sums: LimitSums) -> Decimal | None:

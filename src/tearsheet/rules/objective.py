@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -142,6 +142,26 @@ class _Judge:
         start = self._facts.starting_balance
         return None if start is None else start * amount.scaleb(-2)
 
+    def _view(
+        self,
+        one: Objective,
+        state: ObjectiveState,
+        value: Decimal | None,
+        threshold: Decimal | None,
+        missing: Decimal | None,
+        **more: Any,
+    ) -> ObjectiveView:
+        return ObjectiveView(
+            name=one.name,
+            state=state,
+            value=value,
+            threshold=threshold,
+            missing=missing,
+            since=self._since(one),
+            by=one.by,
+            **more,
+        )
+
     def _state(self, one: Objective, *, met: bool) -> ObjectiveState:
         if met:
             return "met"
@@ -151,15 +171,13 @@ class _Judge:
         self, one: Objective, value: Decimal, *, met: bool | None = None, reason: str | None = None
     ) -> ObjectiveView:
         reached = value >= one.threshold if met is None else met
-        return ObjectiveView(
-            name=one.name,
-            state=self._state(one, met=reached),
-            value=value,
-            threshold=one.threshold,
-            missing=max(ZERO, one.threshold - value),
+        return self._view(
+            one,
+            self._state(one, met=reached),
+            value,
+            one.threshold,
+            max(ZERO, one.threshold - value),
             reason=reason,
-            since=self._since(one),
-            by=one.by,
         )
 
     def _profit_target(self, one: Objective) -> ObjectiveView:
@@ -168,15 +186,13 @@ class _Judge:
         if target is None:
             return self._without_start(one, value)
         reached = value >= target
-        return ObjectiveView(
-            name=one.name,
-            state=self._state(one, met=reached and self._facts.is_flat),
-            value=value,
-            threshold=target,
-            missing=max(ZERO, target - value),
+        return self._view(
+            one,
+            self._state(one, met=reached and self._facts.is_flat),
+            value,
+            target,
+            max(ZERO, target - value),
             reason="open_positions" if reached and not self._facts.is_flat else None,
-            since=self._since(one),
-            by=one.by,
         )
 
     def _without_start(self, one: Objective, value: Decimal | None) -> ObjectiveView:
@@ -184,16 +200,7 @@ class _Judge:
 
     def _unknown(self, one: Objective, value: Decimal | None, reason: str) -> ObjectiveView:
         """Return an objective that cannot be judged; it stays open."""
-        return ObjectiveView(
-            name=one.name,
-            state="open",
-            value=value,
-            threshold=None,
-            missing=None,
-            reason=reason,
-            since=self._since(one),
-            by=one.by,
-        )
+        return self._view(one, "open", value, None, None, reason=reason)
 
     def _target(self, target: Objective) -> Decimal | None:
         """Return the profit target in money; a consistency of it lets it rise with the best day."""
@@ -232,32 +239,28 @@ class _Judge:
             total = sum((day.result for day in days if day.result > 0), ZERO)
         needed = _quotient(best * _HUNDRED, one.threshold)
         if total <= 0:
-            return ObjectiveView(
-                name=one.name,
-                state=self._state(one, met=False),
-                value=None,
-                threshold=one.threshold,
-                missing=None,
+            return self._view(
+                one,
+                self._state(one, met=False),
+                None,
+                one.threshold,
+                None,
                 reason="no_profit",
                 best=best,
                 profit_needed=needed,
-                since=self._since(one),
-                by=one.by,
             )
         part = best * _HUNDRED
         met = part < one.threshold * total if one.is_strict else part <= one.threshold * total
         share = _quotient(part, total)
-        return ObjectiveView(
-            name=one.name,
-            state=self._state(one, met=met),
-            value=share,
-            threshold=one.threshold,
-            missing=max(ZERO, needed - total),
+        return self._view(
+            one,
+            self._state(one, met=met),
+            share,
+            one.threshold,
+            max(ZERO, needed - total),
             best=best,
             share_percent=share,
             profit_needed=needed,
-            since=self._since(one),
-            by=one.by,
         )
 
     def _of_target(
@@ -272,16 +275,14 @@ class _Judge:
         if one.is_cap:
             cap = target * one.threshold.scaleb(-2)
             counted = sum((min(day.result, cap) for day in days), ZERO)
-        return ObjectiveView(
-            name=one.name,
-            state=self._state(one, met=counted >= target),
-            value=counted,
-            threshold=target,
-            missing=max(ZERO, target - counted),
+        return self._view(
+            one,
+            self._state(one, met=counted >= target),
+            counted,
+            target,
+            max(ZERO, target - counted),
             best=best,
             profit_needed=_quotient(best * _HUNDRED, one.threshold),
             target=target,
             counted=counted if one.is_cap else None,
-            since=self._since(one),
-            by=one.by,
         )

@@ -10,6 +10,7 @@ from tearsheet.performance.account import StatedAccount
 from tearsheet.rules.limit import Level, Limit, LimitName
 from tearsheet.rules.limit_book import LimitBook
 from tearsheet.rules.limit_sums import LimitSums
+from tearsheet.rules.limit_usage import balance_level
 from tearsheet.rules.objective import ObjectiveView
 from tearsheet.rules.preset import PresetUse
 from tearsheet.rules.verdict import LimitView, Verdict, VerdictReason, VerdictState
@@ -124,7 +125,7 @@ def _how(book: LimitBook, view: LimitView) -> Iterator[str]:
         return
     facts, sums = book.context.facts, book.sums
     if limit.type.unit == "money" and limit.name != "profit_lock":
-        yield from _how_amount(limit, view, facts.starting_balance, sums)
+        yield from _how_amount(limit, facts.starting_balance, sums)
         yield from _how_floor(limit, view, facts.starting_balance, sums)
         if view.standing is not None and view.floor is not None and view.headroom is not None:
             what = _JUDGED[limit.judged_by]
@@ -146,22 +147,13 @@ def _how(book: LimitBook, view: LimitView) -> Iterator[str]:
         yield "a breach pauses the account until it resets"
 
 
-def _how_amount(limit: Limit, view: LimitView, start: Decimal | None, sums: LimitSums) -> Iterator[str]:
+def _how_amount(limit: Limit, start: Decimal | None, sums: LimitSums) -> Iterator[str]:
     if limit.percent_of is None:
         return
-    level = start
-    if start is not None and limit.percent_of != "initial":
-        opened = sums.open_at_open
-        level = None if opened is None else start + sums.balance_at_open + _counted(limit.percent_of, opened)
+    level = balance_level(limit.percent_of, sums, start)
     known = "" if level is None else f" {_n(level)}"
     amount = "unknown" if level is None else _n(level * limit.threshold.scaleb(-2))
     yield f"{_n(limit.threshold)} % of {_LEVELS[limit.percent_of]}{known} = {amount}"
-
-
-def _counted(level: Level, opened: Decimal) -> Decimal:
-    if level in ("initial", "day_balance"):
-        return ZERO
-    return opened if level == "day_equity" else max(ZERO, opened)
 
 
 def _how_floor(limit: Limit, view: LimitView, start: Decimal | None, sums: LimitSums) -> Iterator[str]:

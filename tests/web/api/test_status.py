@@ -79,6 +79,19 @@ def test_a_drawdown_since_a_day_stands_on_what_was_before(
     assert any(line.endswith("start 48,340") for line in shown["how"])
 
 
+def test_a_percentage_of_the_day_s_balance_is_known_without_a_price_of_what_was_open(
+    api: Api, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = "daily_loss: {percent: 2, of: day_balance}"
+    state(place, monkeypatch, rules=f"limits: {{accounts: {{A: {{{loss}, stale_after: null}}}}}}")
+    api.post(
+        "/api/fills", [fill(1, price=1000, time="2026-11-18T15:00:00Z"), fill(2, "SELL", 1500, symbol="Y")]
+    )
+    (shown,) = api.get("/api/risk/status?account=A")["data"]["limits"]
+    assert shown["view"]["threshold"] == 1000
+    assert shown["how"][0] == "2 % of the balance when the day began 50,000 = 1,000"
+
+
 def test_the_verdict_names_the_preset(api: Api, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     state(place, monkeypatch)
     api.post("/api/fills", [fill(1, price=1000), fill(2, "SELL", 1500)])

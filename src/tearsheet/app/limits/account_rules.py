@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tearsheet.app.analysis.balances import Balances
 from tearsheet.app.kept_accounts import KeptAccounts, kept_accounts
+from tearsheet.app.kept_instruments import InstrumentSource
 from tearsheet.performance.account import StatedAccount
 from tearsheet.rules.limit import AccountLimits
 from tearsheet.settings import Settings, exchange_holidays
@@ -18,7 +19,7 @@ from tearsheet.trade.session import TradingCalendar
 
 
 class AccountRules:
-    """Terms of accounts as the ledger keeps them, as of the last `refresh`."""
+    """Terms of accounts and roots of symbols as the ledger keeps them, as of the last `refresh`."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._settings = ledger, settings
@@ -30,7 +31,7 @@ class AccountRules:
     def refresh(self, state_id: str) -> None:
         """Read the terms again if the ledger is in another state."""
         if state_id != self._state:
-            self._kept, self._state = kept_accounts(self._ledger), state_id
+            self._kept, self._state, self._instruments = kept_accounts(self._ledger), state_id, None
 
     def terms(self, account: str) -> StatedAccount:
         """Return what is stated of an account."""
@@ -80,9 +81,10 @@ class AccountRules:
 
     def _root_of(self, symbol: str) -> str:
         if self._instruments is None:
-            from tearsheet.sources.config.instruments import load_instruments  # the table of futures
+            from tearsheet.sources.config.instruments import instruments_with  # loads the table of futures
 
-            self._instruments = load_instruments(self._settings.instruments_file, self._settings.currency)
+            kept = InstrumentSource(self._ledger, self._settings).current()
+            self._instruments = instruments_with(kept.overrides, self._settings.currency)
         return self._instruments.root_of(symbol)
 
 

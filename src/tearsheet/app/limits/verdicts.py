@@ -68,8 +68,6 @@ class AccountVerdicts:
         self._published: dict[str, tuple[object, ...]] = {}
         self._told: dict[str, tuple[str, date]] = {}
         self._names: tuple[object, dict[str, set[str]]] = (None, {})
-        #: limits of the last verdict
-        self._limits = Limits()
 
     def for_account(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """Return the current verdict of an account; `stale` lists reasons why the ledger may be incomplete.
@@ -77,9 +75,9 @@ class AccountVerdicts:
         Saves new breaches and publishes their alerts. Raises StoreError if the ledger cannot be read.
         """
         self._file.remember()
-        verdict = self._evaluate_account(account, list(stale))
+        verdict, limits = self._evaluate_account(account, list(stale))
         self._publish(verdict)
-        if self._limits.objectives_of(account):
+        if limits.objectives_of(account):
             self._tell_objectives(verdict)
         return verdict
 
@@ -92,17 +90,18 @@ class AccountVerdicts:
             except StoreError as error:  # the next verdict retries
                 log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
 
-    def _evaluate_account(self, account: str, reasons: list[PartialReason]) -> Verdict:
+    def _evaluate_account(self, account: str, reasons: list[PartialReason]) -> tuple[Verdict, Limits]:
+        """Return the verdict of an account, and the limits and objectives by which it was made."""
         with self._ledger.snapshot():
             stated, now = self._file.load(), self._context.now
-            self._limits = stated.limits
             live = self._live(account, stated, now)
             verdict = self._verdict(live, stated, now, reasons)
             unsaved, took_long = live.unsaved_breaches(), live.sessions > _MANY_SESSIONS
             groups = stated.limits.groups_of(account)
         if unsaved or (took_long and live.new_snapshot is not None):
             verdict = self._verdict_after_saving(account, verdict, reasons, unsaved)
-        return with_groups(verdict, [self.for_account(group, reasons) for group in groups])
+        of_groups = [self.for_account(group, reasons) for group in groups]
+        return with_groups(verdict, of_groups), stated.limits
 
     def _live(self, account: str, stated: LoadedLimits, now: datetime) -> LiveLimits:
         """Return the book of an account, which follows its equity where an objective counts days by it."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.errors import SettingsError
 from tearsheet.performance.account import StatedAccount
+from tearsheet.sources.config.block_parser import BlockParser, Place
+from tearsheet.sources.config.limit_keys import NULL
 from tearsheet.sources.config.yaml import load_with_lines
 from tearsheet.trade.rate import BaseTerms
 from tearsheet.trade.value_rule import (
@@ -16,7 +17,6 @@ from tearsheet.trade.value_rule import (
     CURRENCY,
     TIME_OF_DAY,
     TIME_ZONE,
-    InvalidValueError,
     ValueRule,
     matching,
     number,
@@ -30,8 +30,6 @@ PARTS = ("accounts", "base")
 KEYS = ("starting_balance", "currency", "timezone", "day_starts_at")
 BASE_KEYS = ("currency", "rates", "max_age", "pegs")
 _MAX_AGE = re.compile(r"([0-9]|[12][0-9]|3[01])d?")
-_NULL = (None, "", "null", "~", "Null", "NULL")
-_Path = tuple[str, ...]
 
 
 def _zone(text: str) -> str:
@@ -78,56 +76,57 @@ def parse_accounts(text: str, file: str, default_currency: str) -> AccountsFile:
     return _AccountsParser(file, lines, default_currency).parse(content)
 
 
-class _AccountsParser:
-    """Parser of one file; errors have the line of their key."""
+class _AccountsParser(BlockParser):
+    """Parser of the accounts and the base currency of one file."""
 
-    def __init__(self, file: str, lines: Mapping[_Path, int], default_currency: str) -> None:
-        self._file = file
-        self._lines = lines
+    def __init__(self, file: str, lines: Mapping[Place, int], default_currency: str) -> None:
+        super().__init__(file, lines)
         self._default_currency = default_currency
 
     def parse(self, content: Any) -> AccountsFile:
-        self._check_keys(content, PARTS, ())
-        named = self._mapping(content.get("accounts"), ("accounts",))
+        self.check_keys(content, PARTS, ())
+        named = self.mapping(content.get("accounts"), ("accounts",))
         accounts = {name: self._account(name, block) for name, block in named.items()}
         if "base" not in content:
             return AccountsFile(accounts)
-        return AccountsFile(accounts, self._base(self._mapping(content["base"], ("base",))))
+        return AccountsFile(accounts, self._base(self.mapping(content["base"], ("base",))))
 
     def _base(self, block: Mapping[str, Any]) -> BaseTerms:
-        self._check_keys(block, BASE_KEYS, ("base",))
+        self.check_keys(block, BASE_KEYS, ("base",))
         values: dict[str, Any] = {
-            key: self._value(rule, block[key], ("base", key))
+            key: self.parse_value(rule, block[key], ("base", key))
             for key, rule in _BASE_RULES.items()
             if key in block
         }
-        return BaseTerms(**values, pegs=self._pegs(self._mapping(block.get("pegs"), ("base", "pegs"))))
+        return BaseTerms(**values, pegs=self._pegs(self.mapping(block.get("pegs"), ("base", "pegs"))))
 
     def _pegs(self, block: Mapping[str, Any]) -> dict[str, str]:
         pegs: dict[str, str] = {}
         for code, to in block.items():
             path = ("base", "pegs", code)
-            pegs[self._value(COIN_CODE, code, path)] = self._value(COIN_CODE, to, path)
+            pegs[self.parse_value(COIN_CODE, code, path)] = self.parse_value(COIN_CODE, to, path)
         for code, to in pegs.items():
             if to in pegs:
-                raise self._error(
+                raise self.error(
                     ("base", "pegs", code), to, "a peg leads to a currency that has none, such as USDT: USD"
                 )
         return pegs
 
     def _account(self, name: str, content: Any) -> StatedAccount | None:
-        path: _Path = ("accounts", name)
+        path: Place = ("accounts", name)
         # one that was kept with spaces can still be taken back
-        is_spaced = name != name.strip() and content not in _NULL
+        is_spaced = name != name.strip() and content not in NULL
         if is_spaced or not 0 < len(name.strip()) <= _NAME_SIZE or not name.isprintable():
             hint = "the name of an account has 1 to 200 printable characters, and no space around them"
-            raise self._error(path, name, hint)
-        if content in _NULL:
+            raise self.error(path, name, hint)
+        if content in NULL:
             return None
-        block = self._mapping(content, path)
-        self._check_keys(block, KEYS, path)
+        block = self.mapping(content, path)
+        self.check_keys(block, KEYS, path)
         values: dict[str, Any] = {
-            key: self._value(rule, block[key], (*path, key)) for key, rule in _RULES.items() if key in block
+            key: self.parse_value(rule, block[key], (*path, key))
+            for key, rule in _RULES.items()
+            if key in block
         }
         if "starting_balance" in block:
             money = values.get("currency", self._default_currency)
@@ -135,38 +134,15 @@ class _AccountsParser:
             values["starting_balance"] = self._balance(block["starting_balance"], money, own)
         return StatedAccount(**values)
 
-    def _balance(self, content: Any, currency: str, path: _Path) -> dict[str, Decimal]:
+    def _balance(self, content: Any, currency: str, path: Place) -> dict[str, Decimal]:
         if not isinstance(content, dict):
-            return {currency: self._value(_AMOUNT, content, path)}
+            return {currency: self.parse_value(_AMOUNT, content, path)}
         found: dict[str, Decimal] = {}
         for code, amount in content.items():
-            money = self._value(CURRENCY, code, (*path, code))
+            money = self.parse_value(CURRENCY, code, (*path, code))
             if money in found:
-                raise self._error((*path, code), code, "each currency stands once")
-            found[money] = self._value(_AMOUNT, amount, (*path, code))
+                raise self.error((*path, code), code, "each currency stands once")
+            found[money] = self.parse_value(_AMOUNT, amount, (*path, code))
         if not found:
-            raise self._error(path, content, f"it is {_AMOUNT.allowed}, or a map of them by currency")
+            raise self.error(path, content, f"it is {_AMOUNT.allowed}, or a map of them by currency")
         return found
-
-    def _mapping(self, content: Any, path: _Path) -> dict[str, Any]:
-        if content in _NULL:
-            return {}
-        if not isinstance(content, dict):
-            raise self._error(path, content, "write `key: value` lines")
-        return content
-
-    def _check_keys(self, content: Mapping[str, Any], known: tuple[str, ...], path: _Path) -> None:
-        for key in content:
-            if key not in known:
-                raise self._error((*path, key), content[key], f"known are {', '.join(known)}", "unknown")
-
-    def _value(self, rule: ValueRule[Any], value: Any, path: _Path) -> Any:
-        try:
-            return rule.parse(value)
-        except InvalidValueError as error:
-            raise self._error(path, value, str(error)) from None
-
-    def _error(self, path: _Path, value: Any, hint: str, problem: str = "") -> SettingsError:
-        line = self._lines.get(path, 1)
-        shown = str(value)[:80]
-        return SettingsError(f"{self._file}:{line}: {'.'.join(path)} is {problem or repr(shown)}", hint)

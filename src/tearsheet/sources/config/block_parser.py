@@ -1,7 +1,7 @@
 """Parser of blocks of a YAML file whose errors name file, line, key, value and what is allowed."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tearsheet.errors import SettingsError
@@ -41,6 +41,23 @@ class BlockParser:
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
                 where = self._where((*path, key))
                 raise SettingsError(f"{where}: {'.'.join((*path, key))} is no key", hint, path)
+
+    def parse_block(
+        self, value: Any, path: Place, short: str, rules: Mapping[str, ValueRule[Any]], one_of: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the keys of a block, whose short form is the value of one key alone; it needs a key of `one_of`.
+
+        Raises SettingsError.
+        """
+        if isinstance(value, dict):
+            self.check_keys(value, tuple(rules), path)
+            places = {key: (*path, key) for key in value}
+        else:
+            value, places = {short: value}, {short: path}
+        if not any(key in value for key in one_of):
+            needed = " or ".join(f"{key}: {rules[key].allowed}" for key in one_of)
+            raise self.error(path, value, f"it needs {needed}")
+        return {key: self.parse_value(rules[key], item, places[key]) for key, item in value.items()}
 
     def error(self, path: Place, value: Any, hint: str) -> SettingsError:
         """Return the error of a value."""

@@ -194,17 +194,7 @@ class _LimitsParser(BlockParser):
 
     def _limit(self, name: str, value: Any, path: Place, terms: dict[str, Any]) -> Limit:
         shape = SHAPES[name]
-        if not isinstance(value, dict):
-            value = {shape.short: value}
-            at = {shape.short: path}
-        else:
-            self.check_keys(value, (*shape.keys, *OPTION_KEYS), path)
-            at = {key: (*path, key) for key in value}
-        if not any(key in value for key in shape.one_of):
-            needed = " or ".join(f"{key}: {shape.keys[key].allowed}" for key in shape.one_of)
-            raise self.error(path, value, f"it needs {needed}")
-        known = {**shape.keys, **OPTION_KEYS}
-        read = {key: self.parse_value(known[key], item, at[key]) for key, item in value.items()}
+        read = self.parse_block(value, path, shape.short, {**shape.keys, **OPTION_KEYS}, shape.one_of)
         problem = combination_problem(name, read)
         if problem is not None:
             raise self.error(path, value, problem)

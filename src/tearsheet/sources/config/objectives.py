@@ -90,15 +90,7 @@ class ObjectivesParser(BlockParser):
 
     def _objective(self, name: Any, value: Any, path: Place, terms: dict[str, Any]) -> Objective:
         short, known, one_of = _SHAPES[name]
-        if not isinstance(value, dict):
-            value, at = {short: value}, {short: path}
-        else:
-            self.check_keys(value, tuple(known), path)
-            at = {key: (*path, key) for key in value}
-        if not any(key in value for key in one_of):
-            needed = " or ".join(f"{key}: {known[key].allowed}" for key in one_of)
-            raise self.error(path, value, f"it needs {needed}")
-        read = {key: self.parse_value(known[key], item, at[key]) for key, item in value.items()}
+        read = self.parse_block(value, path, short, known, one_of)
         if "percent" in read and (other := {"amount", "at_least"} & read.keys()):
             raise self.error(path, value, f"{other.pop()} and percent exclude each other: state one of them")
         return Objective(name=name, **_fields(name, {**terms, **read}))
