@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 from statistics import mean, stdev
 
 import pytest
+from msgspec.structs import replace
 
 from tearsheet.performance.metric import (
     METRICS,
@@ -158,6 +159,26 @@ def test_daily_ratios_by_hand() -> None:
     assert value("sortino") == pytest.approx(mean(returns) / downside * math.sqrt(252))
     growth = (1100 / 1000) ** (252 / 3) - 1
     assert value("calmar") == pytest.approx(growth / (50 / 1150))
+
+
+def test_a_flow_changes_no_drawdown_within_a_day() -> None:
+    falling = Day(
+        MONDAY, Decimal(100), 1, Decimal(100), path=Curve.from_amounts(map(Decimal, (200, -150, 50)))
+    )
+    rising = Day(MONDAY + timedelta(days=1), Decimal(60), 1, Decimal(60))
+    without = MetricInput(Tally(), (falling, rising), Decimal(1000))
+    assert value("max_drawdown_percent", without) == pytest.approx(150 / 1200)
+    for flow in (Decimal(1), Decimal(-400), Decimal(100_000)):
+        moved = replace(rising, flows=flow, inflows=max(flow, Decimal(0)))
+        assert value("max_drawdown_percent", replace(without, days=(falling, moved))) == pytest.approx(
+            150 / 1200
+        )
+    # a fall over the night: its high is a share above what the next day begins with
+    lower = Day(
+        MONDAY + timedelta(days=1), Decimal(-220), 1, Decimal(-220), Decimal(1100), inflows=Decimal(1100)
+    )
+    fall = value("max_drawdown_percent", replace(without, days=(falling, lower)))
+    assert fall == pytest.approx(1 - (1100 / 1200) * (1980 / 2200))
 
 
 def unknown(name: str, stretch: MetricInput) -> MetricValue:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.performance.tally import LOSS, WIN, Tally
+from tearsheet.performance.tally import LOSS, WIN, Curve, Tally
 from tearsheet.trade.amount import ZERO, exact
 
 Unit = Literal["count", "money", "ratio", "percent", "r", "seconds", "quantity", "streak", "day"]
@@ -29,6 +29,7 @@ class Day(Struct, frozen=True):
     """Net P&L of a session, its number of closed positions, what the account made of it, and what came and went.
 
     `inflows` is what came in of flows and conversions; it counts for the return of its day, what went out does not.
+    `path` is the curve of what the account made within the session; None is one step by the result.
     """
 
     session: date
@@ -38,13 +39,20 @@ class Day(Struct, frozen=True):
     flows: Decimal = ZERO
     converted: Decimal = ZERO
     inflows: Decimal = ZERO
+    path: Curve | None = None
 
     @classmethod
     def from_tally(cls, session: date, tally: Tally) -> "Day":
         """Return the day of a tally."""
-        money = tally.money
         return cls(
-            session, tally.curve.net, tally.closed, tally.result, money.flows, money.converted, money.inflows
+            session=session,
+            net_pnl=tally.curve.net,
+            trades=tally.closed,
+            result=tally.result,
+            flows=tally.money.flows,
+            converted=tally.money.converted,
+            inflows=tally.money.inflows,
+            path=tally.result_curve,
         )
 
     @classmethod
@@ -233,21 +241,34 @@ def _sortino(s: MetricInput) -> MetricScalar:
 
 
 def _max_drawdown_percent(s: MetricInput) -> float:
-    """Return the deepest fall by fill, in which no flow is a fall; with flows it is that of the daily returns."""
-    assert s.opening_balance is not None
-    if _has_flows(s):
-        return _chained_drawdown(s)
-    with exact():
-        falls = [(depth, s.opening_balance + high) for high, depth in s.tally.result_curve.falls]
-    return max((_quotient(depth, balance) for depth, balance in falls), default=0.0)
+    """Return the deepest fall by fill as a share of the high before it, with the returns of days chained.
+
+    A day's curve lies on its base: the balance at its start and what came in. What the high before lies above it is
+    carried as a share of the balance, so that no flow is a fall or a rise; without flows it is the balance itself.
+    """
+    deepest = above = Decimal(0)
+    for day, base in zip(s.days, _bases(s), strict=True):
+        if base <= 0:  # nothing was at work, and nothing was made
+            continue
+        curve = day.path or Curve.from_amounts([day.result])
+        gap = _RATIO.multiply(above, base)
+        trough = min(
+            (_RATIO.subtract(high, depth) for high, depth in curve.falls if high <= gap), default=gap
+        )
+        falls = [(_RATIO.subtract(gap, trough), gap)]
+        falls += [(depth, high) for high, depth in curve.falls if high > gap]
+        shares = (_RATIO.divide(depth, _RATIO.add(base, high)) for depth, high in falls)
+        deepest = max(deepest, *shares)
+        end = _RATIO.add(base, curve.net)
+        above = _RATIO.divide(_RATIO.subtract(max(gap, curve.high), curve.net), end)
+    return float(deepest)
 
 
 def _calmar(s: MetricInput) -> MetricScalar:
     drawdown = _max_drawdown_percent(s)
     if not drawdown:
         return None
-    balances = _balances(s)
-    growth = float(chained(s)[-1]) if _has_flows(s) else _quotient(balances[-1], balances[0])
+    growth = float(chained(s)[-1])
     try:
         return (math.pow(growth, TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
     except OverflowError:  # the growth of a few days, compounded over a year
@@ -407,9 +428,9 @@ _ROWS = (
            _sharpe, _days_with_balance, 2, _NO_BALANCE, "every day had the same return", of_account=True),
     Metric("sortino", "Sortino ratio", "ratio", "Mean of daily returns / √(Σ min(r, 0)² / (n − 1)) × √252; idle exchange days count as 0.",
            _sortino, _days_with_balance, 2, _NO_BALANCE, "no day had a loss", of_account=True),
-    Metric("calmar", "Calmar ratio", "ratio", "Compound yearly growth (252 days) / max drawdown in percent.",
+    Metric("calmar", "Calmar ratio", "ratio", "Compound yearly growth (252 days) / max drawdown %.",
            _calmar, _days_with_balance, 2, _NO_BALANCE, "there was no drawdown, or a year of such growth is beyond any number", of_account=True),
-    Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall of the balance from its high, by fill, as a share of that high; with flows, that of the chained daily returns. It may be another fall than the deepest in money.",
+    Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall from a high, by fill, as a share of that high: of the balance, and with flows of the returns chained, so that no flow is a fall. It may be another fall than the deepest in money.",
            _max_drawdown_percent, _days_with_balance, 2, _NO_BALANCE, of_account=True),
 )  # fmt: skip
 
