@@ -11,7 +11,6 @@ from weakref import finalize
 
 from tearsheet.api.notebook import Chart, Report
 from tearsheet.app import arguments
-from tearsheet.app.analysis.charts import Charts, Selection, selection_of
 from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.analysis.table_rows import TableScope, check_filters
 from tearsheet.app.imports.log_sync import unread_reasons
@@ -151,16 +150,11 @@ class OpenedLedger:
 
     def chart(self, window: Window, chosen: TableScope) -> Chart:
         """Return the picture of a window."""
-        from tearsheet.app.analysis.curves import Curves
-        from tearsheet.export.plot import plain_words
-        from tearsheet.export.svg import summary_svg  # drawn only for this
+        from tearsheet.app.analysis.summary_picture import summary_picture  # drawn only for this
 
         tracker = self.tracker
         summary = tracker.get_summary(window, scope=chosen.scope, currency=chosen.currency, sync=False)
-        selection: Selection = selection_of(summary)
-        curve, days = Curves(tracker).drawn(selection), Charts(tracker).daily_curve(selection)
-        words = plain_words(tracker.settings.calendar.timezone)
-        return Chart(summary_svg(curve, days, words, summary.currency))
+        return Chart(summary_picture(tracker, summary))
 
 
 def _discard(tracker: PerformanceTracker, folder: Path | None) -> None:

@@ -354,15 +354,9 @@ def _export(
     *,
     quiet: bool,
 ) -> None:
-    from tearsheet.app.analysis.charts import Charts, selection_of
-    from tearsheet.app.analysis.curves import Curves
-    from tearsheet.export.plot import plain_words
-    from tearsheet.export.svg import summary_svg  # drawn only for this
+    from tearsheet.app.analysis.summary_picture import summary_picture  # drawn only for this
 
-    selection = selection_of(summary)
-    curve, days = Curves(tracker).drawn(selection), Charts(tracker).daily_curve(selection)
-    picture = summary_svg(curve, days, plain_words(tracker.settings.calendar.timezone), summary.currency)
-    files = export_summary(summary, alerts, tracker.settings.output_dir, picture)
+    files = export_summary(summary, alerts, tracker.settings.output_dir, summary_picture(tracker, summary))
     if file_format != "json":
         from tearsheet.web.rendering.tear_sheet import export_tear_sheet  # Jinja, only for this
 
