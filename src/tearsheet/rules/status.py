@@ -76,6 +76,7 @@ def account_status(
         start = terms.start(book.context.currency)
     balance = None if start is None else start + sums.result + sums.flows
     preset, today = book.plan.preset, verdict.as_of.date()
+    nearest = nearest_limit(verdict.limits)
     return AccountStatus(
         account=verdict.account,
         state=verdict.state,
@@ -87,7 +88,7 @@ def account_status(
         starting_balance=start,
         balance=balance,
         equity=None if balance is None or sums.pnl_open is None else balance + sums.pnl_open,
-        nearest=nearest_limit(verdict.limits),
+        nearest=None if nearest is None else nearest.name,
         left=tuple(one.name for one in objectives if one.state != "met"),
         limits=tuple(LimitDetail(view=view, how=tuple(_how(book, view))) for view in verdict.limits),
         objectives=objectives,
@@ -98,11 +99,10 @@ def account_status(
     )
 
 
-def nearest_limit(views: Sequence[LimitView]) -> LimitName | None:
-    """Return the name of the broken limit, else of the one used most, or None."""
+def nearest_limit(views: Sequence[LimitView]) -> LimitView | None:
+    """Return the broken limit, else the one used most, or None."""
     used = [one for one in views if one.breach is not None or one.used is not None]
-    nearest = max(used, key=lambda one: (one.breach is not None, one.used or ZERO), default=None)
-    return None if nearest is None else nearest.name
+    return max(used, key=lambda one: (one.breach is not None, one.used or ZERO), default=None)
 
 
 def _calendar_cautions(book: LimitBook, preset: PresetUse | None) -> Iterator[str]:

@@ -14,6 +14,7 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.performance.summary import PartialReason, Scope
 from tearsheet.performance.tally import Tally
+from tearsheet.rules.status import nearest_limit
 from tearsheet.rules.verdict import LimitView, Verdict
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.session import DAY, Window
@@ -75,7 +76,7 @@ def _line(
     today, currency = context.today, verdict.currency if verdict else context.settings.currency
     sessions = context.ledger.tallies.between(account, today - DAY * _CURVE_DAYS, today + DAY, currency)
     limits = verdict.limits if verdict else ()
-    nearest = _nearest(limits)
+    nearest = nearest_limit(limits)
     return BoardLine(
         account=account,
         state=_state(verdict),
@@ -98,12 +99,6 @@ def _state(verdict: Verdict | None) -> BoardState:
     if verdict is None or any(reason.code == "no_limits" for reason in verdict.reasons):
         return "none"
     return verdict.state
-
-
-def _nearest(limits: Sequence[LimitView]) -> LimitView | None:
-    """Return the broken limit, else the one used most."""
-    used = [one for one in limits if one.breach is not None or one.used is not None]
-    return max(used, key=lambda one: (one.breach is not None, one.used or ZERO), default=None)
 
 
 def _net(sessions: Sequence[tuple[date, Tally]], first: date) -> Decimal:

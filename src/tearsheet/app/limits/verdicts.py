@@ -145,14 +145,25 @@ class AccountVerdicts:
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """Return the verdicts of all accounts that have limits or an active breach."""
         reasons = list(stale)
-        with self._ledger.snapshot():
-            names = self._limited_accounts()
-            broken = set(BreachTable(self._ledger.queries).accounts()) - set(names)
-        for account in self._context.alerts.accounts_with_open_limit_alerts() - broken - set(names):
+        names, broken = self._limited_and_broken()
+        for account in self._context.alerts.accounts_with_open_limit_alerts() - {*names, *broken}:
             self.for_account(account, reasons)  # resolves incidents whose limits were removed
         verdicts = [self.for_account(account, reasons) for account in names]
-        still = (self.for_account(account, reasons) for account in sorted(broken))
+        still = (self.for_account(account, reasons) for account in broken)
         return [*verdicts, *(one for one in still if one.state == "breach")]
+
+    def judged_accounts(self, stale: Iterable[PartialReason] = ()) -> list[str]:
+        """Return the accounts of `all`; only those whose limits were removed are judged for it."""
+        reasons = list(stale)
+        names, broken = self._limited_and_broken()
+        still = (account for account in broken if self.for_account(account, reasons).state == "breach")
+        return [*names, *still]
+
+    def _limited_and_broken(self) -> tuple[list[str], list[str]]:
+        """Return the accounts that have limits, and others that have a breach that may be active."""
+        with self._ledger.snapshot():
+            names = self._limited_accounts()
+            return names, sorted(set(BreachTable(self._ledger.queries).accounts()) - set(names))
 
     def evaluate(self, accounts: Iterable[str]) -> None:
         """Evaluate the limits of changed accounts, inside the transaction of the change."""

@@ -25,7 +25,7 @@ class _StatusPages:
         """Show the status of an account, or the accounts to choose from."""
         with self._app_context.query() as query:
             verdicts = account_verdicts(query.tracker)
-            names = [one.account for one in verdicts.all(query.sync_errors)]
+            names = verdicts.judged_accounts(query.sync_errors)
             chosen = account or next(iter(names), None)
             found = None if chosen is None else verdicts.status(chosen, query.sync_errors)
             return self._pages.render(
