@@ -192,13 +192,7 @@ def _prepared(given: Json, folder: Path) -> CommandLine:
     """Return a command line on a new ledger that knows the instruments and accounts of a vector."""
     instruments_file(folder, given.get("instruments", {}))
     run = CommandLine(folder)
-    keys = ("starting_balance", "currency", "timezone", "day_starts_at")
-    accounts = {
-        name: {key: own[key] for key in keys if own.get(key)} for name, own in given["accounts"].items()
-    }
-    (folder / "accounts.yaml").write_text(json.dumps({"accounts": accounts}))
-    code, said = run("accounts", "set", str(folder / "accounts.yaml"))
-    assert code == EXIT_OK, said
+    _state_accounts(run, folder, given, {})
     return run
 
 
@@ -324,20 +318,24 @@ def _fill_values(row: Json, given: Json) -> Json:
 
 
 def _state_base(run: CommandLine, folder: Path, given: Json) -> None:
-    """State base currency, pegs and starting balances, for a vector that has a base."""
+    """State base currency and pegs beside the accounts, for a vector that has a base."""
     settings = given.get("settings", {})
-    if "base" not in settings:
-        return
-    keys = ("starting_balance", "timezone", "day_starts_at", "currency")
+    if "base" in settings:
+        base = {
+            "currency": settings["base"],
+            "pegs": settings.get("pegs", {}),
+            "max_age": f"{settings.get('rate_max_age_days', 5)}d",
+        }
+        _state_accounts(run, folder, given, {"base": base})
+
+
+def _state_accounts(run: CommandLine, folder: Path, given: Json, more: Json) -> None:
+    """State what a vector says of its accounts, and more of the accounts file."""
+    keys = ("starting_balance", "currency", "timezone", "day_starts_at")
     accounts = {
-        name: {key: own[key] for key in keys if key in own} for name, own in given["accounts"].items()
+        name: {key: own[key] for key in keys if own.get(key)} for name, own in given["accounts"].items()
     }
-    base = {
-        "currency": settings["base"],
-        "pegs": settings.get("pegs", {}),
-        "max_age": f"{settings.get('rate_max_age_days', 5)}d",
-    }
-    (folder / "accounts.yaml").write_text(json.dumps({"base": base, "accounts": accounts}))
+    (folder / "accounts.yaml").write_text(json.dumps({**more, "accounts": accounts}))
     code, said = run("accounts", "set", "accounts.yaml")
     assert code == EXIT_OK, said
 

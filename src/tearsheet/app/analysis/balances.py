@@ -79,7 +79,7 @@ class Balances:
         if start is None:
             return None
         with exact():
-            return start + self.change_before(account, currency, session)
+            return start + self.change(account, currency, date.min, session)
 
     def at_end(self, account: str | None, currency: str, session: date) -> Decimal | None:
         """Return the balance at the end of a session; of the present one it is the balance so far."""
@@ -119,10 +119,10 @@ class Balances:
         booked = self._ledger.tallies.currencies(account, date.min, _END)
         return sorted({*booked, *(self.kept.terms(account).starting_balance or ())})
 
-    def change_before(self, account: str | None, currency: str, session: date) -> Decimal:
-        """Return by how much all sessions before one changed a balance; call it inside `exact()`."""
-        earlier = self._ledger.tallies.between(account, date.min, session, currency)
-        return sum((tally.balance_change for _, tally in earlier), ZERO)
+    def change(self, account: str | None, currency: str, first: date, end: date) -> Decimal:
+        """Return by how much the sessions `[first, end)` changed a balance; call it inside `exact()`."""
+        sessions = self._ledger.tallies.between(account, first, end, currency)
+        return sum((tally.balance_change for _, tally in sessions), ZERO)
 
     def _unstated(self, kept: KeptAccounts, currency: str) -> list[str]:
         """Return the accounts that were booked in a currency and state no starting balance."""

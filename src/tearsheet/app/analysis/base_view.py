@@ -64,6 +64,7 @@ class BaseSummaryBuilder(SummaryBuilder):
         self._context = context
         self._book: tuple[str, RateBook] | None = None
         self._of_rows: dict[tuple[str, str], RowRate] = {}
+        self._last: tuple[tuple[str, Window, Scope], _Converted] | None = None
 
     @property
     def rates(self) -> RateBook:
@@ -97,28 +98,23 @@ class BaseSummaryBuilder(SummaryBuilder):
             partial_reasons=tuple(reasons),
         )
 
-    def rows(self, window: Window, scope: Scope, currency: str) -> WindowRows:
+    def rows(self, window: Window, scope: Scope, currency: str | None) -> WindowRows:
         """Return the bookings and closed positions of all currencies, converted; those without a rate stay out."""
-        bookings: list[Booking] = []
         closed: list[Position] = []
-        cash: list[Booking] = []
         self._read_row_rates(window, scope)
-        for money in self._currencies(window, scope):
-            self.rates.load((money,), window.start, window.last_day)
-            own = self._own.rows(window, scope, money)
-            bookings += self._convert_bookings(own.bookings)
-            cash += self._convert_bookings(own.cash)
-            for position in own.closed:
-                rate = self._rate(
-                    position.account, position.last_key, money, position.closed_at or position.last_at
-                )
-                if rate is not None:
-                    closed.append(convert_position(position, rate))
+        self.rates.load(self._currencies(window, scope), window.start, window.last_day)
+        own = self._own.rows(window, scope, None)
+        for position in own.closed:
+            at = position.closed_at or position.last_at
+            rate = self._rate(position.account, position.last_key, position.currency, at)
+            if rate is not None:
+                closed.append(convert_position(position, rate))
+        bookings, cash = self._convert_bookings(own.bookings), self._convert_bookings(own.cash)
         return WindowRows(in_booking_order(bookings), in_closing_order(closed), in_booking_order(cash))
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> Sessions:
         """Return the tally of each session with trading in a window, converted, in order."""
-        return self._convert(window, scope).sessions
+        return self._converted(window, scope).sessions
 
     def balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
         """Return the balance before the window at the rates of the day before; None where no start is stated."""
@@ -169,6 +165,13 @@ class BaseSummaryBuilder(SummaryBuilder):
     def _session(self, at: datetime) -> date:
         return self._options.calendar.trading_day_of(at)
 
+    def _converted(self, window: Window, scope: Scope) -> _Converted:
+        """Return the sessions of a window in the base currency; the last ones are remembered."""
+        key = (self._ledger.state_id, window, scope)
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._convert(window, scope)
+        return self._last[1]
+
     def _convert(self, window: Window, scope: Scope) -> _Converted:
         days: dict[date, dict[str, Tally]] = defaultdict(dict)
         for money in self._currencies(window, scope):
@@ -203,10 +206,10 @@ class BaseSummaryBuilder(SummaryBuilder):
     def _path(self, session: date, scope: Scope, rates: Mapping[str, UsedRate]) -> PathOfSession:
         """Return results and outcomes of a session in order of time, over its currencies."""
         day = Window.between(session, session)
-        rows = [self._own.rows(day, scope, money) for money in rates]
-        traded = in_booking_order(b for own in rows for b in own.bookings)
-        every = in_booking_order(b for own in rows for b in (*own.bookings, *own.cash))
-        closed = in_closing_order(p for own in rows for p in own.closed)
+        own = self._own.rows(day, scope, None)
+        traded = in_booking_order(b for b in own.bookings if b.currency in rates)
+        every = in_booking_order(b for b in (*own.bookings, *own.cash) if b.currency in rates)
+        closed = in_closing_order(p for p in own.closed if p.currency in rates)
         rules = self._options.tally_rules
         with exact():
             kinds = [_OUTCOMES[outcome_of(position.net, rules.breakeven_band)] for position in closed]
@@ -239,17 +242,15 @@ class BaseSummaryBuilder(SummaryBuilder):
     def _by_rows(self, session: date, scope: Scope, without: Iterable[str]) -> tuple[Tally, dict[str, Tally]]:
         """Return a session whose rows state rates, converted row by row, and what of a currency has no rate at all."""
         day, tally = Window.between(session, session), self._options.tally_rules.tally
-        rows = self.rows(day, scope, self._base)
-        left: dict[str, Tally] = {}
-        for money in without:
-            own = self._own.rows(day, scope, money)
-            rest = [b for b in (*own.bookings, *own.cash) if (b.account, b.fill_key) not in self._of_rows]
-            if rest:
-                left[money] = tally(rest, [])
+        rows, own = self.rows(day, scope, self._base), self._own.rows(day, scope, None)
+        rest = [b for b in (*own.bookings, *own.cash) if (b.account, b.fill_key) not in self._of_rows]
+        of_money = {money: [b for b in rest if b.currency == money] for money in without}
+        left = {money: tally(bookings, []) for money, bookings in of_money.items() if bookings}
         return tally([*rows.bookings, *rows.cash], rows.closed), left
 
     def _conversion(self, window: Window, scope: Scope) -> Conversion:
-        made = self._convert(window, scope)
+        made = self._converted(window, scope)
+        rates = list(made.rates)
         total = merge(tally for _, tally in made.sessions)
         missing = {money: _missing(money, own) for money, own in sorted(made.left_out.items())}
         before = after = fx_result = None
@@ -262,8 +263,8 @@ class BaseSummaryBuilder(SummaryBuilder):
                 for money in sorted(found.without_rate - missing.keys()):
                     missing[money] = MissingRate(money, day, day, ZERO, ZERO)
                 for used in found.rates:
-                    if all((one.session, one.currency) != (day, used.from_currency) for one in made.rates):
-                        made.rates.append(shown_rate(day, used))
+                    if all((one.session, one.currency) != (day, used.from_currency) for one in rates):
+                        rates.append(shown_rate(day, used))
                 # what is wholly apart changes nothing of the rest; anything else would pass for a result of rates
                 torn = {money for money in missing if not made.is_apart(money) or money in found.counted}
                 fx_reason = reason or self._without_rate(torn)
@@ -287,7 +288,7 @@ class BaseSummaryBuilder(SummaryBuilder):
             opening_balance=before,
             balance=after,
             balance_reason=reason,
-            rates=tuple(made.rates),
+            rates=tuple(rates),
             missing=tuple(missing.values()),
         )
 
@@ -307,9 +308,9 @@ class BaseSummaryBuilder(SummaryBuilder):
         for money in self._moneys_held(balances, account):
             self.rates.load((money,), window.start - DAY, last)
             before = balances.at_start(account, money, window.start)
-            after = balances.at_end(account, money, window.last_day)
-            if before is None or after is None:
+            if before is None:
                 return _BaseBalances(None, None, reason=balances.missing(account, money))
+            after = before + balances.change(account, money, window.start, window.end)
             rate = self.rates.find(money, last)
             if rate is None:
                 found.without_rate |= {money} if before or after else set()

@@ -137,15 +137,19 @@ class SummaryBuilder:
         missing, rejected = self._missing_days(window), self._count_rejected(window, scope)
         return list(self._partial_reasons(window, missing, rejected, tally, scope))
 
-    def rows(self, window: Window, scope: Scope, currency: str) -> WindowRows:
-        """Return the bookings and closed positions behind a summary of the window and scope."""
+    def rows(self, window: Window, scope: Scope, currency: str | None) -> WindowRows:
+        """Return the bookings and closed positions behind a summary of the window and scope; None: any currency.
+
+        The last trades are of one currency.
+        """
         if window.last_trades is not None:
+            assert currency is not None
             closed = self._ledger.queries.last_closed(scope, currency, self._end(window), window.last_trades)
             return WindowRows([_to_booking(position) for position in closed], closed)
         since, until = self._start(window), self._end(window)
         found = self._ledger.queries.in_window(scope.account, since, until)
-        bookings = [booking for booking in found[0] if booking.currency == currency]
-        closed = [position for position in found[1] if position.currency == currency]
+        bookings = [booking for booking in found[0] if currency in (None, booking.currency)]
+        closed = [position for position in found[1] if currency in (None, position.currency)]
         if scope.needs_row_filter:
             bookings, closed = self._filtered_rows(bookings, closed, scope)
         bookings.sort(key=lambda b: b.order)
@@ -272,7 +276,7 @@ class SummaryBuilder:
         if start is None:
             return None
         with exact():
-            return start + self._own_balances.change_before(scope.account, currency, window.start)
+            return start + self._own_balances.change(scope.account, currency, date.min, window.start)
 
     def own_balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
         """Return the balance before the window where one is stated of its account, or of all."""
@@ -363,9 +367,8 @@ class SummaryBuilder:
     def _credits(self, span: tuple[int, int, str | None]) -> Iterator[str]:
         """Yield the credits that may not be withdrawn, by currency: they count as nothing."""
         amounts: dict[str, list[Decimal]] = defaultdict(list)
-        for row in self._ledger.queries.rows(BookingRow, "cash_between", span):
-            if row.event == "credit":
-                amounts[row.currency].append(Decimal(row.cash or 0))
+        for row in self._ledger.queries.rows(BookingRow, "credits_between", span):
+            amounts[row.currency].append(Decimal(row.cash or 0))
         with exact():
             for currency, own in sorted(amounts.items()):
                 yield f"credit {to_plain_string(sum(own, ZERO))} {currency} ({len(own):,})"

@@ -135,6 +135,9 @@ AND (account = ?4 OR ?4 IS NULL) AND (symbol = ?5 OR ?5 IS NULL)
 -- name: cash_between
 SELECT * FROM booking WHERE cash IS NOT NULL AND time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3)
 ORDER BY time_us, account, rank, fill_key
+-- name: credits_between
+SELECT * FROM booking WHERE cash IS NOT NULL AND event = 'credit' AND time_us >= ?1 AND time_us < ?2
+AND (CAST(?3 AS TEXT) IS NULL OR account = ?3) ORDER BY time_us, account, rank, fill_key
 -- name: passed_over
 SELECT s.name, b.skipped FROM batch b JOIN source s ON s.id = b.source_id
 WHERE b.skipped <> '{}' AND b.skipped LIKE ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = b.source_id) ORDER BY b.source_id LIMIT 100
