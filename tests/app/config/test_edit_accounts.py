@@ -50,6 +50,18 @@ def test_accounts_are_kept_with_who_set_them(place: Place) -> None:
         assert (newest.who, newest.file, newest.name) == ("lee", "accounts", "XFA-50K.starting_balance")
 
 
+def test_accounts_that_differ_by_case_and_spaces_are_named(place: Place) -> None:
+    with place.tracker() as tracker:
+        editor = AccountsEditor(tracker)
+        editor.set_text(
+            "accounts: {FTMO 100K: {starting_balance: 1}, B: {starting_balance: 1}}", "a.yaml", "kim"
+        )
+        assert editor.similar_accounts() == []
+        fills = "account,symbol,time,side,quantity,price\nftmo 100k,X,2026-11-16T15:00:00Z,buy,1,10\n"
+        tracker.import_file(place.write("fills.csv", fills))
+        assert editor.similar_accounts() == [["FTMO 100K", "ftmo 100k"]]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

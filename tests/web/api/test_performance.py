@@ -168,7 +168,13 @@ def test_currencies_are_never_added_up(api: Api) -> None:
     assert "never added up" in api.get("/api/performance/daily", 422)["error"]["message"]
     answer = api.get("/api/performance/daily?currency=EUR")
     assert (answer["data"]["daily_pnl"], answer["data"]["currency"]) == (3, "EUR")
-    assert answer["metadata"]["partial_reasons"][0]["code"] == "other_currencies"
+    reason = answer["metadata"]["partial_reasons"][0]
+    assert (reason["code"], reason["detail"]) == ("other_currencies", "GBP (result 0) beside EUR")
+    # a symbol that was traded in the chosen currency alone lacks nothing
+    of_symbol = api.get("/api/performance/daily?currency=EUR&symbol=MSFT")["metadata"]
+    assert "other_currencies" not in [one["code"] for one in of_symbol["partial_reasons"]]
+    left = api.get("/api/performance/daily?currency=GBP")["metadata"]["partial_reasons"][0]
+    assert left["detail"] == "EUR (result 3) beside GBP"
 
 
 def etag(api: Api, path: str = "/api/performance/daily") -> str:

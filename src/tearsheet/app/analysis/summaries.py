@@ -106,7 +106,7 @@ class SummaryBuilder:
         reasons = [
             *stale,
             *self._partial_reasons(window, missing, rejected, tally, scope),
-            *_other_currencies(others, chosen),
+            *self._left_out(window, scope, chosen, others),
         ]
         held = self._ledger.queries.open_positions(scope)
         open_log_trades = len(self._ledger.queries.open_log_positions(scope, self._options.default_currency))
@@ -234,6 +234,21 @@ class SummaryBuilder:
         days = self._days(rows)
         self.sessions_computed += len(days)
         return self._options.tally_rules.tally(rows.bookings, rows.closed), days
+
+    def _left_out(
+        self, window: Window, scope: Scope, chosen: str, others: list[str]
+    ) -> Iterator[PartialReason]:
+        """Yield what a summary leaves out of other currencies; a part of an account may have none."""
+        named = list(others)
+        if window.last_trades is None:
+            tallies = {money: self._tally(window, scope, money)[0] for money in others}
+            named = [
+                _left_out_words(money, tally)
+                for money, tally in tallies.items()
+                if not scope.needs_row_filter or tally.fills or tally.closed or tally.result
+            ]
+        if named:
+            yield PartialReason("other_currencies", f"{', '.join(named)} beside {chosen}")
 
     def _days(self, rows: WindowRows) -> list[Day]:
         nets: dict[date, Decimal] = defaultdict(lambda: ZERO)
@@ -479,9 +494,14 @@ def _to_booking(position: Position) -> Booking:
     )
 
 
-def _other_currencies(others: list[str], chosen: str) -> Iterator[PartialReason]:
-    if others:
-        yield PartialReason("other_currencies", f"{', '.join(others)} beside {chosen}")
+def _left_out_words(money: str, tally: Tally) -> str:
+    """Return what of a currency is left out, such as `EUR (result -3.5)`."""
+    with exact():
+        moved = tally.balance_change - tally.result
+    parts = [f"result {to_plain_string(tally.result)}"]
+    if moved:
+        parts.append(f"moved {to_plain_string(moved)}")
+    return f"{money} ({', '.join(parts)})"
 
 
 def _message(metrics: dict[str, MetricValue]) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import asdict, replace
 from tearsheet.app.config.settings_audit import AuditEntry, read_content, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.currency.stated_rates import StatedRates
-from tearsheet.app.kept_accounts import KeptAccounts, keep_accounts, kept_accounts
+from tearsheet.app.kept_accounts import KeptAccounts, by_look, keep_accounts, kept_accounts
 from tearsheet.errors import NotFoundError, SettingsError
 from tearsheet.performance.account import StatedAccount
 from tearsheet.sources.config.accounts import KEYS, AccountsFile, parse_accounts
@@ -53,6 +53,13 @@ class AccountsEditor:
             for one in changes:
                 record_change(ledger, one)
         return changes
+
+    def similar_accounts(self) -> list[list[str]]:
+        """Return accounts that may be one with several spellings, of which something is stated of one."""
+        with self._context.ledger.snapshot() as queries:
+            stated = kept_accounts(self._context.ledger).accounts
+            groups = by_look({*queries.accounts(), *stated}).values()
+        return [sorted(group) for group in groups if len(group) > 1 and stated.keys() & group]
 
     def _import_rates(self, path: str, file: str, who: str) -> None:
         """Import the rates that the base names. Raises SettingsError for wrong ones, FormatError, InputError."""

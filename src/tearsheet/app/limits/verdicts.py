@@ -5,12 +5,9 @@ caused it, or rolled back with it. A breach caused by time alone is saved when a
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from unicodedata import normalize
-from urllib.parse import unquote
 
 from msgspec import json
 from msgspec.structs import replace
@@ -18,6 +15,7 @@ from msgspec.structs import replace
 from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.feeds import account_feeds
+from tearsheet.app.kept_accounts import by_look, folded_name
 from tearsheet.app.limits.group_books import GroupBooks
 from tearsheet.app.limits.limits_file import LimitsFile, LoadedLimits
 from tearsheet.app.limits.live_books import LiveLimitBooks
@@ -47,8 +45,6 @@ _LOCK_TIMEOUT_S = 2.0
 _ALERT_LOCK_TIMEOUT_S = 0.5
 #: A snapshot of a book with more past sessions is saved immediately.
 _MANY_SESSIONS = 30
-#: Small letters and dashes that look like others.
-_LOOK_ALIKE = str.maketrans("авекмнорстухіѕјαβεικνορτυχ‐‑‒–—−", "abekmhopctyxisjabeikvoptux------")
 #: Reasons that apply only to accounts with a trade log.
 _LOG_REASONS = ("missing_days", "unfinished_line")
 
@@ -344,11 +340,9 @@ class AccountVerdicts:
         """Return accounts that differ by case and spaces only, unless the limits name each: losses would be split."""
         key = (self._ledger.state_id, tuple(limits.accounts))
         if self._names[0] != key:
-            names: dict[str, set[str]] = defaultdict(set)
-            for name in (*self._ledger.queries.accounts(), *limits.accounts):
-                names[_folded(name)].add(name)
+            names = by_look((*self._ledger.queries.accounts(), *limits.accounts))
             self._names = (key, names)
-        others = self._names[1].get(_folded(account), set()) - {account}
+        others = self._names[1].get(folded_name(account), set()) - {account}
         return [] if {account, *others} <= limits.accounts.keys() else sorted(others)
 
     def _feed_status(self, live: LiveLimits, stated: LoadedLimits, now: datetime) -> FeedStatus:
@@ -413,12 +407,6 @@ class AccountVerdicts:
             for reason in found
             if reason.code != "rejected_lines" and (logged or reason.code not in _LOG_REASONS)
         ]
-
-
-def _folded(name: str) -> str:
-    """Return what is the same for names that look the same, also where one is written for an address (`EVAL%2050K`)."""
-    plain = normalize("NFKC", unquote(name)).casefold()
-    return "".join(plain.split()).translate(_LOOK_ALIKE)
 
 
 def account_verdicts(context: LedgerContext) -> AccountVerdicts:

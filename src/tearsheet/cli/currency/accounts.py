@@ -67,9 +67,13 @@ def set_accounts(file: Path, by: str | None) -> None:
     """
     with open_tracker() as tracker:
         tracker.sync()
-        changes = AccountsEditor(tracker).set_file(file, by or getpass.getuser())
+        editor = AccountsEditor(tracker)
+        changes, similar = editor.set_file(file, by or getpass.getuser()), editor.similar_accounts()
     rows = [(one.name, one.old or "—", one.new or "—") for one in changes]
     click.echo(columns(("changed", "was", "is"), rows, "lll") if rows else "Nothing changed.")
+    for group in similar:
+        names = ", ".join(map(repr, group))
+        click.echo(click.style(f"{names} may be one account with several spellings", fg="yellow"))
 
 
 COMMANDS = {"accounts": accounts}
