@@ -20,7 +20,7 @@ from tearsheet.app.reports import ImportReport
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.amount import parse_amount
-from tearsheet.trade.value_rule import CURRENCY, InvalidValueError
+from tearsheet.trade.value_rule import COIN, InvalidValueError
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.pages.frame import PageRoute, Pages, form_text, form_time, redirect_to
@@ -88,7 +88,7 @@ def _open(tracker: PerformanceTracker, sent: Mapping[str, str], who: str) -> Imp
     if quantity is None or at is None:
         raise UsageError("quantity and the time since when it is held are needed", "fill them in")
     try:
-        currency = CURRENCY.parse(sent["currency"]) if sent["currency"] else None
+        currency = COIN.parse(sent["currency"]) if sent["currency"] else None
     except InvalidValueError as error:
         raise UsageError(f"invalid currency: {sent['currency'][:50]!r}", str(error)) from None
     return state_opening(tracker, account, symbol, quantity, _amount(sent, "cost"), at, currency, who)
