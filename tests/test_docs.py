@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tearsheet.app.imports.import_file import known_formats
 from tests.support.place import TOP
 
 PAGES = [*sorted((TOP / "docs").glob("*.md")), TOP / "CONTRIBUTING.md", TOP / "README.md"]
@@ -46,6 +47,11 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in _anchors(target)):
             lost.append(f"{path}#{anchor}")
     assert lost == []
+
+
+def test_the_readme_counts_the_formats_that_are_read() -> None:
+    read = [line.name for line in known_formats().values() if not line.refused and line.name != "trade_log"]
+    assert f"It reads [{len(read)} formats]" in (TOP / "README.md").read_text("utf-8")
 
 
 def test_every_page_is_listed() -> None:
