@@ -498,10 +498,8 @@ def _left_out_words(money: str, tally: Tally) -> str:
     """Return what of a currency is left out, such as `EUR (result -3.5)`."""
     with exact():
         moved = tally.balance_change - tally.result
-    parts = [f"result {to_plain_string(tally.result)}"]
-    if moved:
-        parts.append(f"moved {to_plain_string(moved)}")
-    return f"{money} ({', '.join(parts)})"
+    more = f", moved {to_plain_string(moved)}" if moved else ""
+    return f"{money} (result {to_plain_string(tally.result)}{more})"
 
 
 def _message(metrics: dict[str, MetricValue]) -> str:
