@@ -162,11 +162,10 @@ def test_daily_ratios_by_hand() -> None:
 
 
 def test_a_flow_changes_no_drawdown_within_a_day() -> None:
-    falling = Day(
-        MONDAY, Decimal(100), 1, Decimal(100), path=Curve.from_amounts(map(Decimal, (200, -150, 50)))
-    )
+    falling = Day(MONDAY, Decimal(100), 1, Decimal(100))
+    curves = {MONDAY: Curve.from_amounts(map(Decimal, (200, -150, 50)))}
     rising = Day(MONDAY + timedelta(days=1), Decimal(60), 1, Decimal(60))
-    without = MetricInput(Tally(), (falling, rising), Decimal(1000))
+    without = MetricInput(Tally(), (falling, rising), Decimal(1000), curves=curves)
     assert value("max_drawdown_percent", without) == pytest.approx(150 / 1200)
     for flow in (Decimal(1), Decimal(-400), Decimal(100_000)):
         moved = replace(rising, flows=flow, inflows=max(flow, Decimal(0)))

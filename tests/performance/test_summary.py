@@ -33,7 +33,6 @@ def test_plain_values_keep_every_digit_in_its_shortest_form() -> None:
         "flows": 0,
         "converted": 0,
         "inflows": 0,
-        "path": None,
     }
     assert str(to_plain_builtins((Decimal("1E+2"), Decimal("-0.00")))) == "[Decimal('100'), Decimal('0')]"
 

@@ -5,19 +5,22 @@ enough, so that no formula handles empty windows; otherwise the value is None wi
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation
 from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.performance.tally import LOSS, WIN, Curve, Tally
+from tearsheet.performance.tally import LOSS, WIN, Curve, Tally, merge
 from tearsheet.trade.amount import ZERO, exact
 
 Unit = Literal["count", "money", "ratio", "percent", "r", "seconds", "quantity", "streak", "day"]
 MetricScalar = Decimal | float | int | str | None
 Ratio = float | None
+
+#: Tallies of sessions, in order.
+Sessions = list[tuple[date, Tally]]
 
 TRADING_DAYS_A_YEAR = 252
 _MICROS = 1_000_000
@@ -29,7 +32,6 @@ class Day(Struct, frozen=True):
     """Net P&L of a session, its number of closed positions, what the account made of it, and what came and went.
 
     `inflows` is what came in of flows and conversions; it counts for the return of its day, what went out does not.
-    `path` is the curve of what the account made within the session; None is one step by the result.
     """
 
     session: date
@@ -39,20 +41,13 @@ class Day(Struct, frozen=True):
     flows: Decimal = ZERO
     converted: Decimal = ZERO
     inflows: Decimal = ZERO
-    path: Curve | None = None
 
     @classmethod
     def from_tally(cls, session: date, tally: Tally) -> "Day":
         """Return the day of a tally."""
+        money = tally.money
         return cls(
-            session=session,
-            net_pnl=tally.curve.net,
-            trades=tally.closed,
-            result=tally.result,
-            flows=tally.money.flows,
-            converted=tally.money.converted,
-            inflows=tally.money.inflows,
-            path=tally.result_curve,
+            session, tally.curve.net, tally.closed, tally.result, money.flows, money.converted, money.inflows
         )
 
     @classmethod
@@ -65,13 +60,27 @@ class MetricInput(Struct, frozen=True):
     """Data for metrics: a tally, its days in order, and the balance before them.
 
     `days` are the sessions with bookings and, for daily ratios, the exchange days without trades. `is_account` is
-    False for a part of an account: a strategy, a symbol, a mode or some trades have no balance of their own.
+    False for a part of an account: a strategy, a symbol, a mode or some trades have no balance of their own. `curves`
+    are those of what the account made within each session; one that is not there is a single step.
     """
 
     tally: Tally
     days: tuple[Day, ...] = ()
     opening_balance: Decimal | None = None
     is_account: bool = True
+    curves: Mapping[date, Curve] = {}
+
+
+def sum_and_days(sessions: Sessions) -> tuple[Tally, list[Day]]:
+    """Return what sessions add up to, and their days."""
+    return merge(tally for _, tally in sessions), [
+        Day.from_tally(session, tally) for session, tally in sessions
+    ]
+
+
+def curves_of(sessions: Sessions) -> dict[date, Curve]:
+    """Return the curves of what an account made within each session."""
+    return {session: tally.result_curve for session, tally in sessions}
 
 
 class Metric(Struct, frozen=True):
@@ -250,7 +259,7 @@ def _max_drawdown_percent(s: MetricInput) -> float:
     for day, base in zip(s.days, _bases(s), strict=True):
         if base <= 0:  # nothing was at work, and nothing was made
             continue
-        curve = day.path or Curve.from_amounts([day.result])
+        curve = s.curves.get(day.session) or Curve.from_amounts([day.result])
         gap = _RATIO.multiply(above, base)
         trough = min(
             (_RATIO.subtract(high, depth) for high, depth in curve.falls if high <= gap), default=gap

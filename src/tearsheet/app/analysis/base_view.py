@@ -19,7 +19,7 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.currency.rate_book import RateBook
 from tearsheet.errors import UsageError
 from tearsheet.performance.conversion import PathOfSession, convert, convert_booking, convert_position, join
-from tearsheet.performance.metric import Day
+from tearsheet.performance.metric import Day, Sessions, sum_and_days
 from tearsheet.performance.summary import (
     Conversion,
     MissingRate,
@@ -37,7 +37,6 @@ from tearsheet.trade.rate import UsedRate
 from tearsheet.trade.session import DAY, Window
 
 _OUTCOMES = {"win": WIN, "loss": LOSS, "breakeven": BREAKEVEN}
-Sessions = list[tuple[date, Tally]]
 
 
 class _Converted(Struct):
@@ -145,11 +144,9 @@ class BaseSummaryBuilder(SummaryBuilder):
             )
         return self._base, []
 
-    def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
+    def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day], Sessions]:
         sessions = self.sessions(window, scope, currency)
-        return merge(tally for _, tally in sessions), [
-            Day.from_tally(session, tally) for session, tally in sessions
-        ]
+        return *sum_and_days(sessions), sessions
 
     def _unrealized(
         self, window: Window, currency: str, held: list[Position], open_log_trades: int

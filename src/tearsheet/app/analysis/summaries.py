@@ -14,7 +14,15 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.errors import MixedCurrencyError, NotFoundError
 from tearsheet.log import timed_event
-from tearsheet.performance.metric import Day, MetricInput, MetricValue, compute_all
+from tearsheet.performance.metric import (
+    Day,
+    MetricInput,
+    MetricValue,
+    Sessions,
+    compute_all,
+    curves_of,
+    sum_and_days,
+)
 from tearsheet.performance.summary import (
     Freshness,
     PartialReason,
@@ -96,11 +104,11 @@ class SummaryBuilder:
         self.check_account(scope)
         window = self.from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
-        tally, days = self._tally(window, scope, chosen)
+        tally, days, sessions = self._tally(window, scope, chosen)
         opening = self.balance(window, scope, chosen)
         measured = days if opening is None else self._with_idle_days(window, days)
         is_account = window.last_trades is None and not scope.needs_row_filter
-        metrics = compute_all(MetricInput(tally, tuple(measured), opening, is_account))
+        metrics = compute_all(MetricInput(tally, tuple(measured), opening, is_account, curves_of(sessions)))
         missing = self._missing_days(window)
         rejected = self._count_rejected(window, scope)
         reasons = [
@@ -156,7 +164,7 @@ class SummaryBuilder:
         cash = [] if scope.needs_row_filter else [b for b in bookings if b.is_cash]
         return WindowRows([b for b in bookings if not b.is_cash] if cash else bookings, closed, cash)
 
-    def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
+    def sessions(self, window: Window, scope: Scope, currency: str) -> Sessions:
         """Return the tally of each session with trading in a window, in order."""
         if window.last_trades is None and not scope.needs_row_filter:
             return self._ledger.tallies.between(scope.account, window.start, window.end, currency)
@@ -223,17 +231,16 @@ class SummaryBuilder:
         chosen = traded[0] if len(traded) == 1 else self._options.default_currency
         return chosen, [c for c in currencies if c != chosen]
 
-    def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
+    def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day], Sessions]:
+        """Return the sum, the days and the tallies of a window; the last trades and parts of accounts have none."""
         if window.last_trades is None and not scope.needs_row_filter:
-            sessions = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
+            sessions = self.sessions(window, scope, currency)
             self.sessions_loaded += len(sessions)
-            return merge(tally for _, tally in sessions), [
-                Day.from_tally(session, tally) for session, tally in sessions
-            ]
+            return *sum_and_days(sessions), sessions
         rows = self.rows(window, scope, currency)
         days = self._days(rows)
         self.sessions_computed += len(days)
-        return self._options.tally_rules.tally(rows.bookings, rows.closed), days
+        return self._options.tally_rules.tally(rows.bookings, rows.closed), days, []
 
     def _left_out(
         self, window: Window, scope: Scope, chosen: str, others: list[str]
