@@ -142,5 +142,5 @@ def test_a_log_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         logged(tmp_path, TEARSHEET_LOG_FILE=".")
     assert str(caught.value) == (
         f"environment variable TEARSHEET_LOG_FILE names {tmp_path}, which cannot be written: "
-        "Is a directory\n  hint: name a file in a folder that can be written"
+        "Is a directory\n  hint: choose a file in a writable folder"
     )

@@ -119,7 +119,7 @@ def _file_handler(settings: Settings) -> logging.Handler:
         raise SettingsError(
             f"environment variable TEARSHEET_LOG_FILE names {settings.log_file}, "
             f"which cannot be written: {error.strerror or error}",
-            "name a file in a folder that can be written",
+            "choose a file in a writable folder",
         ) from None
     handler.setFormatter(JsonFormatter())
     handler.setLevel(logging.INFO)

@@ -200,7 +200,7 @@ def test_a_ledger_that_cannot_be_used_is_75(shell: Shell, monkeypatch: pytest.Mo
     shell.place.write("text.db", "this is no database, but long enough to be looked at" * 30)
     monkeypatch.setenv("DATABASE_URL", "text.db")
     assert shell("summary") == 75
-    assert "is no SQLite database" in shell.err
+    assert "is not a SQLite database" in shell.err
     monkeypatch.setenv("DATABASE_URL", ".")
     assert shell("summary") == 75
 

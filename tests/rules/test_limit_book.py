@@ -438,7 +438,7 @@ def test_a_release_needs_somebody_and_a_reason_and_allows_no_further_loss() -> N
     assert (first.number, second.number) == (1, 2)
     assert first.id != second.id
     for actor, reason in (("", "x"), ("ann", " ")):
-        with pytest.raises(UsageError, match="needs an actor and a reason"):
+        with pytest.raises(UsageError, match="a name and a reason are required"):
             make_release(first, value=first.value, actor=actor, reason=reason, at=first.at)
     with pytest.raises(UsageError, match="not below 0"):
         make_release(first, value=first.value, actor="a", reason="b", at=first.at, allowance=Decimal(-1))

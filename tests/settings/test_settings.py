@@ -145,10 +145,10 @@ def test_targets(place: Place) -> None:
         ("banana: 60", "unknown target banana", "known are win_rate_target"),
         ("win_rate_target: 60\nwin_rate_target: 50", ":2: win_rate_target stands twice", "keep one"),
         ("win_rate_target: [", ":2 is no YAML", "key: value"),
-        ("[a, b]: 1", ":1: a key is no text", "key: value"),
-        ("targets:\n  - 5", "targets is ['5']", "a key for each target"),
+        ("[a, b]: 1", ":1: keys must be text", "key: value"),
+        ("targets:\n  - 5", "targets is ['5']", "one key per target"),
         ("- 60", "holds ['60']", "key: value"),
-        ("targets: 5", "targets is '5'", "a key for each target"),
+        ("targets: 5", "targets is '5'", "one key per target"),
     ],
 )
 def test_targets_that_make_no_sense(place: Place, text: str, message: str, hint: str) -> None:

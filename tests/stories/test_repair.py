@@ -67,7 +67,7 @@ def test_a_file_without_content_is_rebuilt_from_the_logs(
     ledger.write_bytes(b"" if harm == "empty" else b"no database" * 1000)
     assert main(["summary"]) == 75
     error = capsys.readouterr().err
-    assert ("is empty: its file was truncated" if harm == "empty" else "is no SQLite database") in error
+    assert ("is empty: its file was truncated" if harm == "empty" else "is not a SQLite database") in error
     assert "verify --repair" in error
     assert "locked" not in error
     assert main(["verify", "--repair", "--by", "kim"]) == 0

@@ -263,7 +263,7 @@ def test_a_store_that_fails_is_told_once_and_tried_again(place: Place) -> None:
         beside.unlink()
     ledger.write_bytes(b"no database at all, and long enough to be looked at" * 100)
     with Running(place, "watch") as watch:
-        assert "no SQLite database" in watch.waits_for("watch.trouble", part="ledger")["reason"]
+        assert "not a SQLite database" in watch.waits_for("watch.trouble", part="ledger")["reason"]
         place.write("kept", damaged).replace(ledger)
         watch.waits_for("watch.over", part="ledger")
         assert len(watch.lines("watch.trouble")) == 1

@@ -82,7 +82,7 @@ COMMANDS = {
 
 _EPILOG = """\b
 Exit codes: 0 healthy · 2 a target is missed or a limit breached · 64 wrong use · 65 bad data or settings
-            69 the guard cannot tell · 70 internal error · 75 the ledger cannot be used now, a limit is
+            69 the guard cannot tell · 70 internal error · 75 the ledger is unavailable, a limit is
             unknown or data may be missing · 76 the guard could not act · 130 interrupted
 
 Settings are read from environment variables and config/tearsheet.toml; see docs/settings.md.
@@ -181,7 +181,7 @@ def _report_internal_error(error: Exception) -> int:
     logging.getLogger("tearsheet").exception("internal error")
     click.echo(
         f"tearsheet: internal error: {type(error).__name__}: {error}\n"
-        "  hint: this is a bug; the log above says where. Your data is untouched.",
+        "  hint: this is a bug; see the traceback above. Your data was not changed.",
         err=True,
     )
     return EXIT_INTERNAL

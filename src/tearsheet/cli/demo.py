@@ -43,7 +43,9 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     last_day = settings.calendar.trading_day_of(datetime.now(UTC)) - DAY
     sample = write_sample(folder, until=last_day, seed=seed)
     log.configure(settings)
-    click.echo(click.style(f"1. A sample of {sample.first_day} to {sample.last_day} in {folder}/", bold=True))
+    click.echo(
+        click.style(f"1. Sample data from {sample.first_day} to {sample.last_day} in {folder}/", bold=True)
+    )
     with PerformanceTracker(settings) as tracker:
         _import_sample(tracker, sample)
         _show(tracker, sample)
@@ -70,7 +72,7 @@ def _prepare_folder(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARKER_FILE).exists():
             raise UsageError(
-                f"{folder} is not empty and was not made by `tearsheet demo`", "name another folder"
+                f"{folder} is not empty and was not made by `tearsheet demo`", "choose another folder"
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +150,7 @@ def _print_next_steps(folder: Path, sample: SampleReport) -> None:
         click.echo(f"   . {sys.prefix}/bin/activate")
     click.echo(f"   cd {folder} && . ./tearsheet.env")
     for command in (
-        f"summary --window weekly --start {sample.losing_week}   # the week that lost",
+        f"summary --window weekly --start {sample.losing_week}   # the losing week",
         "summary --window monthly --account FUT-1",
         f"explain net_pnl --window daily --start {sample.late_fill_day} --account FUT-1",
         "positions --open",

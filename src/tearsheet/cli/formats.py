@@ -66,7 +66,7 @@ def file_options(command: F) -> F:
                 "columns",
                 multiple=True,
                 metavar="COLUMN=FIELD",
-                help="Which column is which field, for a file that no layout fits; several of commission are added.",
+                help="Map a column to a field, for files in an unsupported format; several of commission are added.",
             ),
             click.option(
                 "--constant",
@@ -179,7 +179,9 @@ def _format_diagnosis(diagnosis: Diagnosis) -> list[str]:
         "header": f"line {diagnosis.header_line}: {', '.join(filter(None, diagnosis.header))}"[
             :_MAX_HEADER_LENGTH
         ],
-        "layout": f"{diagnosis.layout}: {diagnosis.title}" if diagnosis.layout else "none fits",
+        "layout": f"{diagnosis.layout}: {diagnosis.title}"
+        if diagnosis.layout
+        else "no supported format matches",
         "know": diagnosis.notes,
         "states": ", ".join(f"{field} {value}" for field, value in diagnosis.header_values.items()),
         "zone": diagnosis.zone,
@@ -192,7 +194,7 @@ def _format_diagnosis(diagnosis: Diagnosis) -> list[str]:
     lines += [f"  assumed  {assumption}" for assumption in diagnosis.assumed]
     lines += [
         f"  {'not' if one.missing else 'also'} {one.name}"
-        + (f": lacks {', '.join(one.missing)}" if one.missing else ": fits too, with --layout")
+        + (f": lacks {', '.join(one.missing)}" if one.missing else ": also matches; select it with --layout")
         for one in diagnosis.alternatives
     ]
     if diagnosis.fills or diagnosis.rejected:

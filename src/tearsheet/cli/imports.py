@@ -137,7 +137,7 @@ def format_changes(preview: Preview) -> list[str]:
     if positions:
         head = ("account", "symbol", "open before", "after", "closed before", "after")
         lines += ["", columns(head, positions, "llrrrr")]
-    return lines or ["No day and no position would change."]
+    return lines or ["No changes to any day or position."]
 
 
 def _counts(b: Import) -> tuple[str, ...]:

@@ -217,7 +217,7 @@ def format_explanation(explanation: Explanation, most: int, zone: ZoneInfo) -> s
         lines.append(columns((f"closed ({zone.key})", *_POSITION_HEAD), rows, "llllrrlrl"))
     count = len(explanation.bookings) or len(explanation.positions)
     if count > most:
-        lines.append(f"… and {count - most:,} more; --json shows all")
+        lines.append(f"… and {count - most:,} more; use --json for all")
     lines += [_replaced_line(one, zone) for one in explanation.superseded[:most]]
     total = f"sum of {count:,} {explanation.basis}: {format_number(explanation.total)}"
     return "\n".join([*lines, "", f"{total}{' = the value' if explanation.is_sum else ''}"])

@@ -71,9 +71,7 @@ def _format(result: Reconciliation, *, by_day: bool) -> list[str]:
         )
         lines += _truncation_note(len(result.orphans))
     if result.unread:
-        lines += _section(
-            "Lines that cannot be read", "\n".join(map(format_rejection, result.unread[:_MAX_LINES]))
-        )
+        lines += _section("Unreadable rows", "\n".join(map(format_rejection, result.unread[:_MAX_LINES])))
         lines += _truncation_note(len(result.unread))
     lines += [f"note: {note}" for note in result.notes]
     return [*lines, "", click.style(f"They differ: {_difference_counts(result)}.", fg="red", bold=True)]
@@ -84,7 +82,7 @@ def _section(title: str, text: str) -> list[str]:
 
 
 def _truncation_note(number: int) -> list[str]:
-    return [f"  … {number - _MAX_LINES:,} more; --json has them all"] if number > _MAX_LINES else []
+    return [f"  … {number - _MAX_LINES:,} more; use --json for all"] if number > _MAX_LINES else []
 
 
 def _difference_counts(result: Reconciliation) -> str:

@@ -88,7 +88,7 @@ def summary(
 ) -> int:
     """Show results for a day, week, month or any period, compared with your targets.
 
-    Reads what is new in the trade logs first. Exit code 2 says that a target is missed or a limit
+    Reads new trade-log entries first. Exit code 2 says that a target is missed or a limit
     breached; else 75 that a limit is unknown, or that something may be missing in the window.
 
     \b

@@ -24,7 +24,7 @@ class AuditLog:
         except OSError as error:
             raise SettingsError(
                 f"the audit file {file} cannot be written: {error.strerror or error}",
-                "name a file in a folder that can be written by --audit",
+                "choose a file in a writable folder by --audit",
             ) from None
 
     def write(self, at: datetime, decision: str, message: str, **fields: Any) -> None:

@@ -51,7 +51,7 @@ class TokenFile:
                     f"the token file {self._file} is empty", "it holds the token and nothing else"
                 )
         if not token.isprintable() or " " in token:
-            raise SettingsError("the token is no token", "`tearsheet tokens add NAME` prints one")
+            raise SettingsError("invalid token", "`tearsheet tokens add NAME` prints one")
         return {"Authorization": f"Bearer {token}"} if token else {}
 
 
@@ -114,7 +114,7 @@ class VerdictClient:
     def fetch(self) -> Response:
         """Return the response within the timeout. Raises UntrustedResponseError."""
         if self._pending is not None and self._pending.is_alive():
-            raise UntrustedResponseError("no_answer", "an earlier question is still under way")
+            raise UntrustedResponseError("no_answer", "a previous request is still running")
         connection = self._address.connect(self._timeout_s)
         self._pending = _RequestThread(lambda: self._request(connection))
         self._pending.start()
@@ -153,7 +153,7 @@ class _RequestThread(threading.Thread):
         super().__init__(name="verdict-request", daemon=True)
         self._request = request
         self._response: Response | None = None
-        self._error = UntrustedResponseError("no_answer", "the question broke off")
+        self._error = UntrustedResponseError("no_answer", "connection closed")
 
     def run(self) -> None:
         """Send the request and store the response or its error."""

@@ -61,7 +61,7 @@ class Command:
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
-                return CommandResult("failed", None, f"it cannot be started: {error}")
+                return CommandResult("failed", None, f"cannot start the command: {error}")
             try:
                 code = process.wait(self._timeout_s)
             except subprocess.TimeoutExpired:

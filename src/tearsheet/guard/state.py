@@ -114,12 +114,13 @@ def _lock(file: Path) -> ExitStack:
     except OSError as error:
         raise StoreError(
             f"the guard's state {file} cannot be written: {error.strerror or error}",
-            "name a file in a folder that can be written by --state",
+            "choose a file in a writable folder by --state",
         ) from None
     if not is_mine:
         lock.close()
         raise StoreError(
-            f"another guard holds {file}", "one guard an account; stop it, or name another --state"
+            f"another guard holds {file}",
+            "run one guard per account: stop the other, or set a different --state",
         )
     return lock
 

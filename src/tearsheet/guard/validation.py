@@ -54,7 +54,7 @@ class ResponseValidator:
         if max_age is None:
             return
         if verdict.data_age_s is None:
-            raise UntrustedResponseError("stale_data", "nothing was ever heard of the account")
+            raise UntrustedResponseError("stale_data", "no data has ever been received for the account")
         # this order of comparison rejects NaN
         age = verdict.data_age_s + max((now - verdict.as_of).total_seconds(), 0)
         if not 0 <= age <= max_age:

@@ -56,7 +56,7 @@ def make_release(
     or reason is blank, or the allowance is negative.
     """
     if not actor.strip() or not reason.strip():
-        raise UsageError("a release needs an actor and a reason", "state who releases the breach and why")
+        raise UsageError("a name and a reason are required", "state who releases the breach and why")
     if allowance < 0:
         raise UsageError(f"an allowance is not below 0, was {allowance}", "0 allows nothing more")
     with exact():

@@ -83,7 +83,7 @@ def _amount(value: Any) -> str:
         raise ValueError("allowed is a number below 10^18")
     if bare and -int(bare.as_tuple().exponent) > _MOST_DECIMALS:
         raise ValueError(
-            f"a JSON number has at most {_MOST_DECIMALS} decimals; send more as a text in quotes"
+            f"a JSON number has at most {_MOST_DECIMALS} decimals; send longer values as strings"
         )
     return format(number, "f")
 

@@ -205,7 +205,7 @@ class UnmatchedClose(Struct, frozen=True):
 REJECTION_CODES = {
     "bad_json": "the line is no JSON object",
     "missing_field": "a required field is missing or empty",
-    "bad_number": "a number is none, is not finite, or is too large or too fine to be money",
+    "bad_number": "a number is invalid, infinite, or has too many digits",
     "bad_time": "a time is invalid, has no time zone, falls into a daylight-saving gap, or is outside 1970–2100",
     "ahead_of_clock": "a log line's time has not come yet: the line is held, and counts from then on",
     "future_time": "a time lies more than a minute in the future, so the clock or the time zone is wrong",

@@ -73,7 +73,7 @@ def normalize_tag(text: str) -> str:
         if character == "," or unicodedata.category(character)[0] == "C":
             raise UsageError(
                 f"the tag {tag!r} contains {_character_name(character)}",
-                "allowed are letters, digits, signs and spaces; a comma stands between two tags",
+                "use letters, digits, punctuation and spaces; commas separate tags",
             )
     return tag
 
@@ -95,7 +95,7 @@ def _normalize_text(text: str) -> str:
         if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cs"):
             raise UsageError(
                 f"the note contains {_character_name(character)}",
-                "of the control characters only the line break and the tab are allowed",
+                "remove control characters other than line breaks and tabs",
             )
     return normalized
 

@@ -65,7 +65,7 @@ def _files(folder: Path, depth: int = _DEPTH) -> Iterator[tuple[Path, FileSignat
     except OSError as error:
         raise InputError(
             f"the folder {folder} cannot be listed: {error.strerror or error}",
-            "name a folder that can be read",
+            "check the path and permissions",
         ) from error
     for path in entries:
         if path.name.startswith((".", "~")) or path.name.lower().endswith(_UNFINISHED):

@@ -138,8 +138,8 @@ def _http_error(error: HTTPException) -> HttpError:
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     words = {
-        404: ("there is nothing at this path", "/docs lists every path"),
-        413: ("the body is too large", "TEARSHEET_MAX_BODY_BYTES bounds it; split it"),
+        404: ("path not found", "see /docs for all paths"),
+        413: ("request body too large", "split it or raise TEARSHEET_MAX_BODY_BYTES"),
     }
     message, hint = words.get(status, (error.name, ""))
     return HttpError(status, message, hint, headers=headers)

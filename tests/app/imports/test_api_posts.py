@@ -165,7 +165,7 @@ def test_a_repeated_key_answers_as_before(place: Place) -> None:
         post(tracker, fill(2), key="k2")
         again = post(tracker, fill(1), key="k1")
         assert (again.new, again.revision, again.repeated) == (1, first.revision, True)
-        with pytest.raises(UsageError, match="used for another request"):
+        with pytest.raises(UsageError, match="already used for a different request"):
             post(tracker, fill(3), key="k1")
         assert len(Lists(tracker).fills(TODAY, Scope(), 9, None).items) == 2
         place.now = NOON + timedelta(days=8)

@@ -61,7 +61,7 @@ def test_a_broker_that_says_the_same_agrees(compare: Compare) -> None:
     "said", ["account,date,realized_pnl\nA,2026-11-16,\n", "account,date,balance\nA,2026-11-16,5\n"]
 )
 def test_a_report_that_states_nothing_to_compare_never_agrees(compare: Compare, said: str) -> None:
-    with pytest.raises(FormatError, match="states nothing that could be compared"):
+    with pytest.raises(FormatError, match="contains no comparable values"):
         compare(said)
 
 

@@ -25,7 +25,7 @@ def test_aliases_are_copies() -> None:
     [
         ("a: 1\nb: 2\na: 3\n", "x:3: a stands twice"),
         ("a:\n  b: 1\n  b: 2\n", "x:3: b stands twice"),
-        ("? [a]\n: 1\n", "x:1: a key is no text"),
+        ("? [a]\n: 1\n", "x:1: keys must be text"),
         ("- 1\n", r"x holds \['1'\]"),
         ("a: [", "x:1 is no YAML"),
         ("a: 1\n---\nb: 2\n", "x:2 is no YAML"),

@@ -104,7 +104,7 @@ def test_a_workbook_of_other_things_says_what_it_holds(tmp_path: Path) -> None:
 def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.xlsx"
     path.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(FormatError, match="it is no workbook of Excel"):
+    with pytest.raises(FormatError, match="not a valid Excel workbook"):
         rows(path)
 
 
@@ -295,13 +295,13 @@ def test_damaged_workbooks_are_refused(tmp_path: Path, name: str) -> None:
     start = content.index(name.encode()) + len(name)
     for place in range(start, start + 60, 3):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
-        with pytest.raises(FormatError, match="it is no workbook of Excel"):
+        with pytest.raises(FormatError, match="not a valid Excel workbook"):
             cells(path)
 
 
 def test_a_workbook_without_its_parts_is_refused(tmp_path: Path) -> None:
     path = write_xlsx_parts(tmp_path / "a.xlsx", [""], parts={"xl/workbook.xml": "<x", "mimetype": ""})
-    with pytest.raises(FormatError, match="it is no workbook of Excel"):
+    with pytest.raises(FormatError, match="not a valid Excel workbook"):
         cells(path)
 
 

@@ -63,7 +63,7 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "trouble"),
     [
-        ("tradovate_orders.csv", {}, "written in local time"),
+        ("tradovate_orders.csv", {}, "files use local times"),
         ("none.csv", {}, "cannot be read: No such file"),
         ("rithmic_orders.csv", {"layout": "robinhood"}, "layout robinhood does not fit its header"),
         ("rithmic_orders.csv", {"layout": "nobody"}, "no layout 'nobody'"),

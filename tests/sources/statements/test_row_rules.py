@@ -75,7 +75,7 @@ def test_times_of_brokers(text: str) -> None:
         ("26-03-02 12:00:00", "the year may come first"),
         ("02/30/2026 12:00", "day is out of range"),
         ("2026.02.30 12:00", "day is out of range"),
-        ("3/2/2026 13:00 PM", "a 12-hour clock goes from 1 to 12"),
+        ("3/2/2026 13:00 PM", "hours of a 12-hour clock must be 1 to 12"),
         ("2026-03-02 12:00 UTC+99", "offset must be"),
         ("Foo 2, 2026, 12:00", "invalid time"),
         ("1772445600", "invalid time"),
@@ -330,7 +330,7 @@ def test_a_name_that_says_another_zone_than_utc_is_asked_about(tmp_path: Path) -
 
 def test_a_decimal_mark_that_is_said(tmp_path: Path) -> None:
     text = "account;symbol;time;side;quantity;price;commission\nA;AAPL;2026-03-02T12:00:00Z;buy;1;1,234;0\n"
-    with pytest.raises(FormatError, match="decimal comma or thousands") as caught:
+    with pytest.raises(FormatError, match="ambiguous numbers") as caught:
         read(tmp_path, text)
     assert caught.value.hint == "set --decimal-mark point or --decimal-mark comma"
     assert fills(tmp_path, text, decimal_mark=",")[0].price == Decimal("1.234")

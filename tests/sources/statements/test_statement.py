@@ -316,7 +316,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_numbers_that_may_be_thousands_or_decimals_are_asked_for(file: File) -> None:
-    with pytest.raises(FormatError, match="decimal comma or thousands"):
+    with pytest.raises(FormatError, match="ambiguous numbers"):
         file.open(f"{GENERIC.replace(',', ';')}\nA;AAPL;2026-03-02T10:00:00Z;buy;1;1,234;0\n")
 
 

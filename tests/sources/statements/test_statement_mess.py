@@ -151,7 +151,7 @@ def test_the_form_of_the_numbers_of_a_file(cells: list[str], mark: str) -> None:
 
 def test_a_form_that_nothing_settles_is_asked_for(tmp_path: Path) -> None:
     text = TEXT.replace(",", ";").replace("150.25", "1,234").replace("1.5", "1")
-    with pytest.raises(FormatError, match="decimal comma or thousands") as caught:
+    with pytest.raises(FormatError, match="ambiguous numbers") as caught:
         rows(tmp_path / "a.csv", text)
     assert caught.value.hint == "set --decimal-mark point or --decimal-mark comma"
 
@@ -219,7 +219,7 @@ def zipped(path: Path, *names: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "what", "hint"),
     [
-        (gzip.compress(TEXT.encode()), r"is compressed \(gzip\)", "unpack it"),
+        (gzip.compress(TEXT.encode()), r"is compressed \(gzip\)", "extract it"),
         (b"%PDF-1.7\n%\xe2\xe3", "is a PDF", "export the statement as CSV"),
         (
             bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600),
@@ -227,7 +227,7 @@ def zipped(path: Path, *names: str) -> bytes:
             "save it as CSV",
         ),
         (b"PAR1" + bytes(40), "is a Parquet file", "CSV or JSON Lines"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(40), "is a picture", "export the rows themselves"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "is a picture", "export the data"),
     ],
 )
 def test_files_that_are_no_statement(tmp_path: Path, content: bytes, what: str, hint: str) -> None:

@@ -109,9 +109,7 @@ def test_the_whole_file_is_asked_where_its_first_rows_say_nothing() -> None:
 def test_a_file_that_leaves_it_open_is_refused(cell: str, separator: str) -> None:
     with pytest.raises(FormatError) as caught:
         detect_number_format([cell], [cell, "5"], separator, "f.csv")
-    assert caught.value.message == (
-        "f.csv: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234"
-    )
+    assert caught.value.message == ("f.csv: ambiguous numbers such as 1,234 or 1.234")
 
 
 @pytest.mark.parametrize(("cell", "separator"), [("1,234", ","), ("1.234", ","), ("1.234", "\t")])

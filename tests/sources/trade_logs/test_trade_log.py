@@ -72,7 +72,7 @@ def test_a_missing_field_is_named(field: str) -> None:
         ("{", "bad_json", "the line is no JSON object: Input data was truncated"),
         ('{"symbol": 5, "x": }', "bad_json", "the line is no JSON object: JSON is malformed"),
         ('{"symbol": "\\ud800"}', "bad_json", "the line is no JSON object: Input data was truncated"),
-        (b'{"symbol": "\xff"}', "bad_encoding", "the line is not UTF-8"),
+        (b'{"symbol": "\xff"}', "bad_encoding", "the line is not valid UTF-8"),
         ('{"price": NaN}', "bad_number", "price is not a finite number, was NaN"),
         ('{"symbol": ' + "[" * 50_000 + "]" * 50_000 + "}", "bad_json", "the line is no JSON object"),
     ],

@@ -126,11 +126,11 @@ def test_a_lock_that_is_held_too_long_is_said(
         place.tracker() as one,
         place.tracker() as other,
         one.ledger.writing(frozenset({"A"})),
-        pytest.raises(StoreError, match="is locked by another writer") as caught,
+        pytest.raises(StoreError, match="is locked by another process") as caught,
         other.ledger.writing(accounts),
     ):
         pytest.fail("both wrote at once")
-    assert caught.value.hint == "try again; a long import may be under way"
+    assert caught.value.hint == "retry; a long import may be running"
     with place.tracker() as tracker, tracker.ledger.writing(accounts):
         tracker.ledger.put("afterwards", "it can be written")
 
@@ -232,7 +232,7 @@ def test_a_change_whose_connection_is_killed_leaves_nothing_and_can_be_done_agai
 
         with pytest.raises(StoreError, match="was lost") as caught:
             change()
-        unknown = "do it again; what was kept is not counted twice"
+        unknown = "retry; duplicates are not counted twice"
         assert caught.value.hint == (unknown if moment == "before the end" else "try again; nothing was lost")
         assert ledger.get("half") is None
         assert post(tracker, fills) == 1
@@ -443,7 +443,7 @@ def test_a_user_who_may_not_make_tables_is_told(new_place: Place, postgres: Post
     with closing(postgres.admin()) as admin:
         admin.execute("CREATE USER reader PASSWORD 'reads'")
     url = new_place.env["DATABASE_URL"].replace(f"tearsheet:{QUOTED}", "reader:reads")
-    with pytest.raises(StoreError, match="may not be used so by this user") as caught:
+    with pytest.raises(StoreError, match="denies this user permission") as caught:
         new_place.tracker(DATABASE_URL=url)
     assert caught.value.hint.startswith("grant the user CREATE")
     with psycopg.connect(new_place.env["DATABASE_URL"]) as owner:

@@ -127,7 +127,7 @@ def test_the_note_of_an_undone_import_is_listed_and_written_on(api: Api, positio
 @pytest.mark.parametrize(
     ("content", "status", "words"),
     [
-        ([], 400, "the body is no JSON object"),
+        ([], 400, "the body must be a JSON object"),
         ({"text": "x"}, 422, "a note is a text and a list of tags"),
         ({"text": 1, "tags": [], "version": 0}, 422, "a note is a text and a list of tags"),
         ({"text": "x", "tags": [1], "version": 0}, 422, "a note is a text and a list of tags"),

@@ -25,8 +25,8 @@ def test_every_error_class_has_its_status() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "kind", "words"),
     [
-        ("GET", "/nothing", 404, "not_found", "nothing at this path"),
-        ("GET", "/api/performance/daily/", 404, "not_found", "nothing at this path"),
+        ("GET", "/nothing", 404, "not_found", "path not found"),
+        ("GET", "/api/performance/daily/", 404, "not_found", "path not found"),
         ("DELETE", "/api/fills", 405, "method_not_allowed", "DELETE is not allowed"),
         ("POST", "/api/performance/daily", 405, "method_not_allowed", "POST is not allowed"),
         ("GET", "/api/performance/daily?acount=A", 400, "bad_request", "no parameter 'acount'"),
@@ -130,7 +130,7 @@ def test_an_idempotency_key_names_one_request(api: Api) -> None:
     api.fills(fill(2))
     again = api.fills(fill(1), status=200, Idempotency_Key="a")
     assert again["data"] == first["data"] | {"repeated": True}
-    assert "another request" in api.fills(fill(3), status=409, Idempotency_Key="a")["error"]["message"]
+    assert "a different request" in api.fills(fill(3), status=409, Idempotency_Key="a")["error"]["message"]
     assert (
         "header Idempotency-Key"
         in api.fills(fill(3), status=422, Idempotency_Key="k" * 201)["error"]["message"]
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_read_is_refused(
 
 def test_a_form_without_a_file_is_refused(api: Api) -> None:
     response = api.client.post("/api/import", data={"datei": (io.BytesIO(b"x"), "a.csv")})
-    assert json.loads(response.text)["error"]["message"] == "there is no part named file"
+    assert json.loads(response.text)["error"]["message"] == "no part named `file` in the request"
 
 
 def test_a_body_too_large_is_refused(api: Api, place: Any) -> None:

@@ -230,7 +230,7 @@ def test_the_zone_in_a_file_name_is_not_lost(api: Api) -> None:
 def test_nothing_sent_is_refused_on_the_page(api: Api, content: dict[str, Any]) -> None:
     refused = send(api, "/import", content)
     assert refused.status_code == 422
-    assert "0 files were sent" in refused.text
+    assert "0 files selected" in refused.text
     assert "Drop your broker files here" in refused.text
 
 

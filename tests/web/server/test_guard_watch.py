@@ -22,7 +22,7 @@ def test_nobody_asking_is_a_reason_a_line_and_a_number(
     place.now += timedelta(minutes=6)
     assert guard_of(api) == {
         "status": "degraded",
-        "detail": "nobody asked for the verdict of 2 accounts for 6 minutes",
+        "detail": "no guard has polled the verdict of 2 accounts for 6 minutes",
     }
     guard_of(api)
     # a record may come to both of the logger and the root, which is one line all the same

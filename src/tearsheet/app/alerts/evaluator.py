@@ -340,7 +340,7 @@ class AlertEvaluator:
     def _file_error(self, what: str, error: OSError) -> InputError:
         return InputError(
             f"the alerts file {self._file} cannot be {what}: {error.strerror or error}",
-            "check the path, its permissions and the space on the disk",
+            "check the path, its permissions and the free disk space",
         )
 
     def _index_line(self, line: bytes) -> None:

@@ -69,7 +69,7 @@ def webhook_from(settings: Settings) -> Webhook | None:
     if file is None:
         raise SettingsError(
             "TEARSHEET_WEBHOOK_URL is set, but TEARSHEET_WEBHOOK_SECRET_FILE is not",
-            "name a file with a secret of 16 bytes or more; every delivery is signed with it",
+            "create a secret of 16 bytes or more; it signs every delivery",
         )
     try:
         secret = file.read_bytes().strip()
@@ -119,7 +119,7 @@ class WebhookQueue:
         except OSError as error:
             raise InputError(
                 f"{error.filename or self._log_file} cannot be used: {error.strerror or error}",
-                "check the path, its permissions and the space on the disk",
+                "check the path, its permissions and the free disk space",
             ) from error
 
     def retry_delay_s(self) -> float:

@@ -224,7 +224,7 @@ def _note_of(queries: Queries, position: str) -> Note:
 def _get_note(queries: Queries, identity: str) -> Note:
     note = NoteTable(queries).get(identity)
     if note is None:
-        raise NotFoundError(f"no note {identity!r}", "a position's page shows its notes")
+        raise NotFoundError(f"no note {identity!r}", "open the trade to see its notes")
     return note
 
 

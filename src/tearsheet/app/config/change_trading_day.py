@@ -80,7 +80,7 @@ class TradingDayChange:
             if variable is not None and values[key] != self._stated(key):
                 raise SettingsError(
                     f"{key} is given from the environment variable {variable}",
-                    "change it there, and start the service again",
+                    "change it there and restart the service",
                     (key,),
                 )
         return self._settings.with_values(**values)
@@ -148,7 +148,7 @@ class TradingDayChange:
                     raise UsageError(
                         f"{one.limit} of {account} is broken since {one.at.isoformat()}, and another "
                         "calendar could end that",
-                        "release it first, or wait until its day, week or month is over",
+                        "release it first, or wait until its reset",
                     )
 
 
@@ -180,6 +180,6 @@ def _check_edit(before: str, after: str, changes: Mapping[str, Any], file: str) 
         same = False
     if not same:
         raise UsageError(
-            f"{file} is written in a way that this page cannot change",
+            f"{file} uses YAML/TOML syntax that this page cannot edit",
             "write `key = value` lines, or edit the file",
         )

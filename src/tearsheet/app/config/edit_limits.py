@@ -101,7 +101,7 @@ class LimitsEditor:
             short = known.short
             state = form.get(f"{name}.state", "")
             if state not in ("default", "own", "none"):
-                raise UsageError(f"the form says nothing of {name}", "open the page and try again")
+                raise UsageError(f"{name} is missing from the form", "reload the page and try again")
             values = {k: form.get(f"{name}.{k}", "").strip() for k in (short, *known.allowed)}
             value = _limit_value(name, short, values, state, way)
             edits += _edits((*way, name), block, value, short)

@@ -141,7 +141,7 @@ class ImportHistory:
         if import_.undone is not None:
             raise UsageError(
                 f"import {number} was undone before, at {import_.undone.at.isoformat()} by {import_.undone.by}",
-                "import the file again to have its fills back",
+                "import the file again to restore its fills",
             )
         return import_
 

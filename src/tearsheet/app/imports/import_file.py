@@ -130,7 +130,7 @@ class FileImport:
         """Return the format, time zone, date order and decimal mark by which the file is read."""
         formats, layout = known_formats(), self._report.layout
         if self.statement is None:
-            return DetectedFormat(formats[layout].title, "stated with each time", "no doubt", "point")
+            return DetectedFormat(formats[layout].title, "included in the file", "no doubt", "point")
         title = formats[layout].title if layout in formats else self.statement.detected.layout.title
         return DetectedFormat(title, *describe_parse_rules(self.statement))
 
@@ -272,7 +272,7 @@ def save_mapping(name: str, options: StatementOptions, title: str = "") -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} already exists", "choose another name, or delete it") from None
+        raise UsageError(f"{path} already exists", "choose another name or delete the file") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", "check --layouts") from None
     return path

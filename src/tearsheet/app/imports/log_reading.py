@@ -134,7 +134,7 @@ def _unreadable(file: LogFile, error: OSError) -> Rejection:
         text="",
         code="unreadable_file",
         reason=f"the file cannot be read: {error.strerror or error}",
-        hint="give read permission; it is tried again at the next sync",
+        hint="check the permissions; it is retried at the next sync",
         since=midnight - DAY,
         until=midnight + 2 * DAY,
     )

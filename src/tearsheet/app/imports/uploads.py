@@ -175,8 +175,8 @@ class UploadStore:
         except OSError as error:
             shutil.rmtree(place, ignore_errors=True)
             raise InputError(
-                f"what was sent cannot be kept in {self._folder}: {error.strerror or error}",
-                "check TEARSHEET_UPLOAD_DIR, its permissions and the space on the disk",
+                f"cannot save the upload in {self._folder}: {error.strerror or error}",
+                "check TEARSHEET_UPLOAD_DIR, its permissions and the free disk space",
             ) from error
         return upload
 
@@ -184,7 +184,9 @@ class UploadStore:
         """Return an upload. Raises NotFoundError."""
         found = self._read(identity, _UPLOAD, Upload)
         if found is None:
-            raise NotFoundError("these files are no longer here", "send them again; they are kept for a day")
+            raise NotFoundError(
+                "the upload has expired", "upload the files again (uploads are kept for one day)"
+            )
         return found
 
     def set_options(self, identity: str, number: int, options: FileOptions) -> Upload:
@@ -246,7 +248,7 @@ class UploadStore:
             self.get(identity)
         with exclusive_lock(place / _LOCK, timeout_s=_LOCK_TIMEOUT_S, mode=0o600) as is_mine:
             if not is_mine:
-                raise UsageError("these files are being read already", "wait until that is over")
+                raise UsageError("these files are already being read", "wait until it has finished")
             yield
 
     def is_locked(self, identity: str) -> bool:
@@ -269,7 +271,7 @@ class UploadStore:
 
     def _upload_folder(self, identity: str) -> Path:
         if not _ID.fullmatch(identity):
-            raise NotFoundError("there is no such upload", "send the files again")
+            raise NotFoundError("upload not found", "send the files again")
         return self._folder / identity
 
     def _write(self, identity: str, name: str, value: Struct) -> None:

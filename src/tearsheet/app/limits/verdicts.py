@@ -209,7 +209,7 @@ class AccountVerdicts:
         """Release the active breach of a limit; the flag is True if the idempotency key was used before.
 
         Runs in one write transaction. Raises NotFoundError if the limit has no active breach,
-        UsageError if actor or reason is blank or the key was used for another request, StoreError.
+        UsageError if actor or reason is blank or the key was already used for a different request, StoreError.
         """
         content = json.encode(["release", account, limit, actor, reason, allowance])
         receipt = IdempotencyKey.from_request(key, content)

@@ -15,7 +15,7 @@ from tearsheet.app.reconcile.our_sums import ADDITIVE, DayRange
 from tearsheet.trade.amount import ZERO, to_plain_string
 
 _FEES = ("fees", "paid")
-_UNKNOWN = Cause("unknown", "nothing that can be shown explains it")
+_UNKNOWN = Cause("unknown", "no explanation found")
 
 
 def classify(sides: AccountComparison) -> dict[NumberKey, Cause]:
@@ -78,7 +78,7 @@ class _SingleCauses:
             is_filled = self._reproduces(1, key) or self._books == 1
             return sides.explained_by_missing_fills(key) if is_filled else explained_by_fees()
         if other := self._offsetting_day(key):
-            return Cause("day boundary", f"{other} differs by as much the other way")
+            return Cause("day boundary", f"{other} differs by the same amount in the opposite direction")
         for finish in sides.transforms(sides.ledger_numbers(), [key]):
             is_other = finish.method != sides.method and finish.ratio is None
             if is_other and not self._position_differs(key[1]) and self._explains_all(key, finish):
@@ -117,8 +117,8 @@ class _SingleCauses:
         if rounded := self._scaling_or_rounding(key):
             return rounded
         if is_loose and not self._gap_change_days:
-            return Cause("unknown", "the results differ too, so that a fill may be missing")
-        return Cause("fee", "the results agree, the fees do not")
+            return Cause("unknown", "P&L differs too; a fill may be missing")
+        return Cause("fee", "P&L matches, fees do not")
 
     def _position(self, key: NumberKey) -> Cause:
         gap = self._gaps[key]
@@ -130,12 +130,12 @@ class _SingleCauses:
     def _one_side_empty(self, span: DayRange) -> Cause | None:
         """Return a missing-fill cause if the ledger or the statement is empty for these days."""
         if not any(True for _ in self._comparison.ledger_numbers().effects_in(span)):
-            return Cause("missing fill", "our books have no fill of that day")
+            return Cause("missing fill", "the ledger has no fills on that day")
         stated = [
             self._comparison.broker_numbers[w, s] for w, s in self._group if s == span and w in ADDITIVE
         ]
         if not any(stated):
-            return Cause("missing fill", "the report has nothing of that day")
+            return Cause("missing fill", "the statement has no entries on that day")
         return None
 
     def _reproduces(self, books: int, key: NumberKey) -> bool:

@@ -160,8 +160,8 @@ def compare_with_agreed(
         orphans = _unmatched_closes(report, ledger.queries)
     if not (report.fills or report.rejected or any(one.compared for one in accounts)):
         raise FormatError(
-            f"{path}: it states nothing that could be compared",
-            "it needs results, fees, positions or fills; a single balance tells of no change",
+            f"{path}: the statement contains no comparable values",
+            "it needs P&L, fees, positions or fills; a single balance is not enough",
         )
     notes = [
         *report.notes,

@@ -80,7 +80,7 @@ def _rebuild_and_compare(
         closing(Ledger(Path(folder) / "rebuilt.db")) as rebuilt,
         ledger.snapshot(),
     ):
-        step("copying the facts")
+        step("copying stored fills")
         with rebuilt.writing():
             rebuilt.connection.limit_memory()
             for table in _FACTS:

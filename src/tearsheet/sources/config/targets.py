@@ -56,7 +56,7 @@ def parse_targets(text: str, file: str) -> Targets:
     if set(content) == {"targets"}:
         content = content["targets"] or {}
         if not isinstance(content, dict):
-            raise SettingsError(f"{file}: targets is {content!r}", "it holds a key for each target")
+            raise SettingsError(f"{file}: targets is {content!r}", "use one key per target")
     values = {}
     for key, value in content.items():
         if key not in _RULES:

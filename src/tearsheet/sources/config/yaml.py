@@ -82,7 +82,7 @@ class _Builder:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.id != "scalar":
-                raise SettingsError(f"{self._file}:{line}: a key is no text", _HINT)
+                raise SettingsError(f"{self._file}:{line}: keys must be text", _HINT)
             if key.value in content:
                 raise SettingsError(f"{self._file}:{line}: {key.value} stands twice", "keep one of them")
             self.lines[*path, key.value] = line

@@ -43,7 +43,7 @@ def edit_yaml(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
     changed = _merge(text, before, after) if before else "".join([*_ended([text], "\n"), after])
     if _normalized(load_mapping(changed, file)) != _normalized(expected):
         raise UsageError(
-            f"{file} is written in a way that this page cannot change",
+            f"{file} uses YAML/TOML syntax that this page cannot edit",
             "write `key: value` lines without anchors, or edit the file",
         )
     # a file without content would be taken for one that was emptied by mistake

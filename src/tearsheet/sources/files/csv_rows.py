@@ -12,7 +12,9 @@ from tearsheet.trade.fill import Rejection
 
 _TOO_LONG = RowProblem("line_too_long", "a value is too long", "check for a missing closing quote")
 _EXTRA_COLUMNS = RowProblem(
-    "extra_columns", "the row has more columns than the header", "quote cells with separators"
+    "extra_columns",
+    "the row has more columns than the header",
+    "put values that contain the separator in quotes",
 )
 _PROGRESS_EVERY = 1000
 

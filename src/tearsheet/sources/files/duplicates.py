@@ -101,7 +101,7 @@ class ExecutionIndex:
         raise RowError(
             "conflicting_id",
             f"execution {fill_id} of account {account} stands in line {earlier & _LOW} with other content",
-            "the first one is kept; check which is right with the broker",
+            "the first one is used; check with your broker",
         )
 
     def add_all(
@@ -253,7 +253,7 @@ def _count_up(counts: DiskMap, content: int) -> int:
 def _disk_full_error(error: Exception) -> InputError:
     return InputError(
         f"what has to be remembered of the file does not fit on the disk: {error}",
-        "free some space, or name another folder for temporary files in TMPDIR",
+        "free some space, or choose another folder for temporary files in TMPDIR",
     )
 
 

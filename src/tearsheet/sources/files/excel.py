@@ -100,7 +100,7 @@ def _check(path: Path) -> CheckedWorkbook:
 
 
 def _not_a_workbook(path: Path, error: BaseException) -> FormatError:
-    return FormatError(f"{path}: it is no workbook of Excel or OpenDocument: {error}", _HINT)
+    return FormatError(f"{path}: not a valid Excel workbook or OpenDocument: {error}", _HINT)
 
 
 def _by_row(sheet: CalamineSheet, errors: Mapping[tuple[int, int], str]) -> dict[int, dict[int, str]]:

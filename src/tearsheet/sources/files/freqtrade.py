@@ -39,7 +39,7 @@ def read_database_tables(path: Path) -> Sequence[RecordTable]:
             records = records_of_trades(_trades(database, path))
     except sqlite3.Error as error:
         raise FormatError(
-            f"{path}: the database cannot be read: {error}", "name freqtrade's tradesv3.sqlite"
+            f"{path}: the database cannot be read: {error}", "use freqtrade's tradesv3.sqlite"
         ) from None
     return [RecordTable(sorted(records, key=lambda record: record["time"]))]
 
@@ -65,7 +65,7 @@ def _trades(database: sqlite3.Connection, path: Path) -> Iterator[dict[str, Any]
         if lacking:
             raise FormatError(
                 f"{path}: no layout fits its tables: {table} lacks {', '.join(lacking)}",
-                "of databases, only freqtrade's is known (tradesv3.sqlite)",
+                "only freqtrade's tradesv3.sqlite is supported",
             )
     database.row_factory = sqlite3.Row
     orders: dict[Any, list[dict[str, Any]]] = {}

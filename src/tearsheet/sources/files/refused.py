@@ -11,8 +11,8 @@ _MARKS = (
     (b"Rar!", "an archive (RAR)", "unpack it, and name a file that was in it"),
     (b"%PDF", "a PDF", "export the statement as CSV, HTML, XML or Excel: a PDF has no rows"),
     (b"PAR1", "a Parquet file", "write it as CSV or JSON Lines"),
-    (b"\x89PNG", "a picture", "export the rows themselves, as CSV"),
-    (b"\xff\xd8\xff", "a picture", "export the rows themselves, as CSV"),
+    (b"\x89PNG", "a picture", "export the data as CSV"),
+    (b"\xff\xd8\xff", "a picture", "export the data as CSV"),
 )  # fmt: skip
 _SHOWN = 5
 
@@ -37,4 +37,4 @@ def reject_archive(path: Path) -> None:
         return
     listed = ", ".join(name[:100] for name in names[:_SHOWN]) or "nothing"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    raise FormatError(f"{path} is an archive (ZIP) with {listed}{more}", "unpack it, and name a file of it")
+    raise FormatError(f"{path} is an archive (ZIP) with {listed}{more}", "extract it and import the files")

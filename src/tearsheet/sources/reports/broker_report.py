@@ -149,7 +149,7 @@ def _read_statement(
     if statement.skipped.get(_CONVERSIONS):
         _drop_converted_cash(report)
     if not (report.lines or report.rejected):
-        raise FormatError(f"{path}: it states nothing that could be compared", "export it again")
+        raise FormatError(f"{path}: the statement contains no comparable values", "export it again")
     return report
 
 

@@ -32,7 +32,7 @@ def read_round_trips(
     assert columns is not None
     if options.timezone is None and not detected.layout.names_zone:
         raise FormatError(
-            f"{path}: its times are local, and it does not say of where",
+            f"{path}: the file has local times but no time zone",
             "specify it with --timezone, for example America/Chicago",
             "timezone",
         )
@@ -92,10 +92,7 @@ class _RoundTripReader:
         columns, text = self._columns, self._table.text
         account = text(cells, columns.account) or self._account
         if not account:
-            raise FormatError(
-                f"{self._table.path}, line {line}: it does not say whose trades these are",
-                "say whose with --account",
-            )
+            raise FormatError(f"{self._table.path}, line {line}: no account", "set it with --account")
         sides, times = self._sides(cells), self._entry_and_exit_time(line, cells)
         symbol = text(cells, columns.symbol) or self._table.title_above(line)
         instrument = instrument_of(self._table.path, line, symbol, max(times).date(), self._instruments)

@@ -135,7 +135,7 @@ class _SectionReader:
         if not says or ("symbol" in rule.columns and not row.text(rule.columns["symbol"])):
             return None
         if not account:
-            raise RowError("missing_field", "account is empty", "say whose with --account")
+            raise RowError("missing_field", "account is empty", "set it with --account")
         currency = row.text(rule.columns.get("currency", [])) or None
         since, day, at = self._date(row, rule, account)
         symbol = None
@@ -186,9 +186,7 @@ class _SectionReader:
         if stated := date_in_text(row.text(rule.columns.get("day", [])), self._parse_rules.order):
             return None, stated, None
         if account not in self._target.period:
-            raise RowError(
-                "missing_field", "the statement does not say its period", "export the whole statement"
-            )
+            raise RowError("missing_field", "the statement has no period", "export the complete statement")
         since, until = self._target.period[account]
         return (since if rule.of == "period" else None), until, None
 

@@ -190,7 +190,7 @@ def _diagnose_statement(diagnosis: Diagnosis, statement: Statement) -> None:
 def describe_parse_rules(statement: Statement) -> tuple[str, str, str]:
     """Return the time zone, date order and decimal mark of a statement as text."""
     reading = statement.parse_rules
-    zone = reading.zone.key if reading.zone else "stated with each time"
+    zone = reading.zone.key if reading.zone else "included in the file"
     mark = "point" if reading.numbers.decimal_mark == "." else "comma"
     return zone, reading.order or "no doubt", mark
 

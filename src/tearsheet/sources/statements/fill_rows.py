@@ -510,8 +510,10 @@ def _required(text: str, field: str) -> str:
 
 def _missing_quantity(quantity: Decimal | None) -> RowError:
     if quantity is None:
-        return RowError("missing_field", "quantity is empty", "the side gives the sign")
-    return RowError("bad_quantity", f"quantity must be positive, was {quantity}", "the side gives the sign")
+        return RowError("missing_field", "quantity is empty", "the side determines the sign")
+    return RowError(
+        "bad_quantity", f"quantity must be positive, was {quantity}", "the side determines the sign"
+    )
 
 
 def _contract_day(day: date) -> date:

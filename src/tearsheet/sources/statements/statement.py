@@ -288,7 +288,7 @@ def _zone(
         return ZoneInfo(layout.usual_zone)
     if not layout.names_zone and options.timezone is None and not _are_zoned(times):
         raise FormatError(
-            f"{path}: {layout.title} are written in local time, and the file does not say of where",
+            f"{path}: {layout.title} files use local times without a time zone",
             "specify it with --timezone, for example America/Chicago",
             "timezone",
         )

@@ -43,7 +43,7 @@ def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
         raise RowError(
             "unknown_instrument",
             f"the option is not understood: {option.strip()!r}",
-            "write its 21-character OCC symbol in the generic format",
+            "use the 21-character OCC symbol in the generic format",
         )
     root = _series(root, expiry, pieces.get("series", ""))
     return f"{root:<6}{expiry:%y%m%d}{right}{strike:08d}"

@@ -136,7 +136,7 @@ def detect_number_format(
             doubts |= {",", "."} & set(bare)
     if (separator != "," and "," in doubts) or (separator == ";" and doubts):
         raise FormatError(
-            f"{file}: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234",
+            f"{file}: ambiguous numbers such as 1,234 or 1.234",
             "set --decimal-mark point or --decimal-mark comma",
         )
     return NumberFormat(".")

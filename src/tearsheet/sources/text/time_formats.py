@@ -180,7 +180,7 @@ def _parse_excel_date(text: str) -> datetime:
 
 def _to_24h(hour: int, half: str) -> int:
     if not 1 <= hour <= 12:
-        raise ValueError("a 12-hour clock goes from 1 to 12")
+        raise ValueError("hours of a 12-hour clock must be 1 to 12")
     return hour % 12 + (12 if half in "Pp" else 0)
 
 

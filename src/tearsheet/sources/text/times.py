@@ -207,9 +207,7 @@ class TimeParser:
 
     def _in_zone(self, wall: datetime, text: str) -> datetime:
         if self._zone is None:
-            raise TimeFormatError(
-                f"time without a time zone: {text!r}", "write the offset, or say --timezone ZONE"
-            )
+            raise TimeFormatError(f"time without a time zone: {text!r}", "add an offset or set --timezone")
         early = wall.replace(tzinfo=self._zone)
         late = early.replace(fold=1)
         if early.utcoffset() == late.utcoffset():

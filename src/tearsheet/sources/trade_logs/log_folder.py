@@ -106,8 +106,7 @@ def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | OtherFile]
         return
     except OSError as error:
         raise InputError(
-            f"the log folder {folder} cannot be listed: {error.strerror or error}",
-            "set TEARSHEET_LOG_DIR to a folder that can be read",
+            f"the log folder {folder} cannot be listed: {error.strerror or error}", "check TEARSHEET_LOG_DIR"
         ) from error
 
 

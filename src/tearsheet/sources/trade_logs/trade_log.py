@@ -229,7 +229,11 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
             "numbers are finite, below 10^18, with at most 18 decimals",
         )
     if r.quantity <= 0:
-        return ("bad_quantity", f"quantity must be positive, was {r.quantity}", "action gives the side")
+        return (
+            "bad_quantity",
+            f"quantity must be positive, was {r.quantity}",
+            "the action determines the side",
+        )
     for name, at in (("timestamp", r.timestamp), ("exit_timestamp", r.exit_timestamp)):
         if at is not None and not EARLIEST <= at < LATEST:
             return "bad_time", f"{name} lies outside 1970–2100, was {at.isoformat()}", ""
@@ -277,7 +281,7 @@ def _describe_error(line: bytes, error: Exception) -> tuple[str, str, str]:
     try:
         line.decode()
     except UnicodeDecodeError:
-        return "bad_encoding", "the line is not UTF-8", "trade logs are written in UTF-8"
+        return "bad_encoding", "the line is not valid UTF-8", "save the log as UTF-8"
     if match := _NOT_FINITE.search(line):
         return (
             "bad_number",
@@ -320,7 +324,7 @@ def _bad_field(line: bytes) -> tuple[str, str, str] | None:
                 return None
     required = (field.name for field in fields(TradeRecord) if field.required)
     missing = next((name for name in required if name not in content), None)
-    return ("missing_field", f"{missing} is missing", "it is required in a trade record") if missing else None
+    return ("missing_field", f"{missing} is missing", "it is required") if missing else None
 
 
 @cache

@@ -201,7 +201,7 @@ class PostgresConnection:
             self._discard()
             raise StoreError(
                 f"the ledger {self.name} was lost at the end of a change, which may be kept or not",
-                "do it again; what was kept is not counted twice",
+                "retry; duplicates are not counted twice",
             ) from error
         if done != "COMMIT":
             raise StoreError(f"the ledger {self.name} refused a change", "try again")

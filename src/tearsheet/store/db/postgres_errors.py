@@ -7,7 +7,7 @@ from tearsheet.errors import StoreError
 _AGAIN = "try again; nothing was lost"
 #: By SQLSTATE, or by its class: what happened, and what to do.
 _MESSAGES = {
-    "55P03": ("is locked by another writer", "try again; a long import may be under way"),
+    "55P03": ("is locked by another process", "retry; a long import may be running"),
     "57014": ("timed out", _AGAIN),
     "57P01": ("was lost: the server is shutting down", _AGAIN),
     "57P02": ("was lost: the server crashed and restarts", _AGAIN),
@@ -16,12 +16,12 @@ _MESSAGES = {
     "25P03": ("was lost: the server ended an idle transaction", _AGAIN),
     "40001": ("was changed by another writer at the same time", _AGAIN),
     "40P01": ("deadlock with another process", _AGAIN),
-    "53100": ("cannot grow: the server's disk is full", "free some space; nothing was lost"),
+    "53100": ("cannot grow: the server's disk is full", "free disk space; no data was lost"),
     "53200": ("cannot be used: the server is out of memory", _AGAIN),
     "53300": ("cannot be reached: the server has too many connections", "try again, or raise max_connections"),
     "28": ("login failed", "check user and password in DATABASE_URL, and pg_hba.conf"),
     "3D000": ("does not exist", "create the database, or correct its name in DATABASE_URL"),
-    "42501": ("may not be used so by this user", "grant the user CREATE on the database once, and its tables"),
+    "42501": ("denies this user permission", "grant the user CREATE on the database once, and its tables"),
     "25006": ("is read-only", "point DATABASE_URL at the primary server"),
     "42P01": ("lacks a table", "restore it from a backup, or drop the schema tearsheet and sync again"),
     "54": ("refuses a value that is too long", "a text that names something has at most 200 characters"),
@@ -29,7 +29,7 @@ _MESSAGES = {
     "XX002": ("is damaged", "REINDEX the database, or restore it from a backup"),
     "08": ("was lost", _AGAIN),
     "53": ("cannot be used: the server lacks resources", _AGAIN),
-    "22021": ("refuses a text that is none", "remove the NUL character from the text"),
+    "22021": ("refuses text that contains NUL", "remove the NUL character from the text"),
 }  # fmt: skip
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 _UNREACHABLE = ("cannot be reached", "check that PostgreSQL runs there, and DATABASE_URL")

@@ -337,13 +337,13 @@ def _migrate(connection: SqliteConnection, *, create: bool) -> None:
 
 
 _HINTS = {
-    "SQLITE_BUSY": ("is locked by another process", "try again; a long import may be under way"),
+    "SQLITE_BUSY": ("is locked by another process", "retry; a long import may be running"),
     "SQLITE_LOCKED": ("is locked", "try again"),
     "SQLITE_READONLY": ("is read-only", "give write permission to the file and its folder"),
-    "SQLITE_FULL": ("cannot grow: the disk is full", "free some space; nothing was lost"),
+    "SQLITE_FULL": ("cannot grow: the disk is full", "free disk space; no data was lost"),
     "SQLITE_IOERR": ("cannot be read or written: the disk reports an error", "check the disk"),
     "SQLITE_CORRUPT": ("is damaged", "`tearsheet verify --repair` saves what can be read of it"),
-    "SQLITE_NOTADB": ("is no SQLite database", "restore it, or `tearsheet verify --repair`"),
+    "SQLITE_NOTADB": ("is not a SQLite database", "restore it, or `tearsheet verify --repair`"),
     "SQLITE_CANTOPEN": ("cannot be opened", "check the path and its permissions"),
 }
 

@@ -198,7 +198,7 @@ class TradeList:
             if names:
                 parts.append(f"{column} IN ({', '.join('?' * len(names))})")
         if len(values) > _MAX_NAMES:
-            raise UsageError(f"{len(values):,} names contain {text!r}", "write more of the name")
+            raise UsageError(f"{len(values):,} names contain {text!r}", "enter more characters")
         self._values += values
         return f"({' OR '.join(parts)})" if parts else "1 = 0"
 

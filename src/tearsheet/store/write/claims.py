@@ -190,7 +190,7 @@ def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> C
         text=_describe_row(row),
         code="conflicting_id",
         reason=f"{_execution_name(row)} was read before as {_describe_row(before)}",
-        hint="the first one is kept; check which is right with the broker",
+        hint="the first one is used; check with your broker",
         account=row.account,
         fill_key=row.key,
         since=at,

@@ -42,8 +42,8 @@ class IdempotencyTable:
             return None
         if row.request != key.request:
             raise UsageError(
-                f"the Idempotency-Key {key.key!r} was used for another request",
-                "give every request a key of its own; repeat a key only with the same content",
+                f"the Idempotency-Key {key.key!r} was already used for a different request",
+                "use a new key for each request",
             )
         return row.answer
 

@@ -126,7 +126,7 @@ def _acknowledge(app_context: AppContext, alert: str) -> Response:
     content = json_object("by", "note")
     by, note = content.get("by"), content.get("note")
     if not is_valid_text(by, BY) or not (note is None or is_valid_text(note, NOTE)):
-        raise HttpError(422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}')
+        raise HttpError(422, "a name is required, in 1 to 100 characters", 'send {"by": "…"}')
     with app_context.query() as query:
         acknowledged = query.tracker.alerts.acknowledge(alert, str(by), note, app_context.now)
     return success_response(app_context.timestamp, acknowledged)

@@ -259,8 +259,8 @@ def comparison_selection(charts: Charts, selection: Selection, values: Json) -> 
         if previous is None:
             raise HttpError(
                 422,
-                "this window has none before it to be compared with",
-                "give other_start and other_end, or another strategy, symbol or account",
+                "no previous period to compare with",
+                "set other_start and other_end, or another strategy, symbol or account",
             )
         window = previous
     return Selection(window, other, selection.currency)

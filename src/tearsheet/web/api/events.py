@@ -31,7 +31,7 @@ _CLIENT_CHECK_S = 1.0
 _ID = re.compile(r"^(\d{1,18}-[0-9a-f]{1,32})~(\d{1,15})~([0-9a-f]{0,16})\Z")
 _DESCRIPTION = (
     "Server-Sent Events: `revision` when facts changed, `verdict` when an account's verdict did, "
-    "`alert` for every line of the alerts file, `trouble` while the ledger cannot be asked or "
+    "`alert` for every line of the alerts file, `trouble` while the ledger is unavailable or "
     "take in the newest log lines, and `alive` "
     "every 5 seconds while it is looked at. Each worker keeps some streams only: poll with "
     "`If-None-Match` where you can, and where this answers 503."

@@ -92,7 +92,7 @@ def _store(app_context: AppContext) -> None:
 
 def _cache(app_context: AppContext) -> str | None:
     cache = app_context.cache.health(ping=True)
-    return None if cache.is_up else f"{cache.kind} does not answer; answers are computed"
+    return None if cache.is_up else f"{cache.kind} is not responding; responses are computed without cache"
 
 
 def _sources(app_context: AppContext) -> str | None:
@@ -126,4 +126,4 @@ def _guard(app_context: AppContext, guard_monitor: GuardMonitor) -> str | None:
     if not missed:
         return None
     accounts = f"{len(missed)} account{'' if len(missed) == 1 else 's'}"
-    return f"nobody asked for the verdict of {accounts} for {max(missed.values())} minutes"
+    return f"no guard has polled the verdict of {accounts} for {max(missed.values())} minutes"

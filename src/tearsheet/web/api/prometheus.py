@@ -67,7 +67,7 @@ def _ledger_gauges(app_context: AppContext, query: QueryContext) -> list[Gauge]:
     return [
         last,
         Gauge("revision", "How often the facts changed.").set(summary.freshness.revision),
-        Gauge("rejected_lines", "Lines that could not be used.").set(summary.rejected_lines),
+        Gauge("rejected_lines", "Rejected rows.").set(summary.rejected_lines),
         Gauge("partial", "Whether answers may lack something.").set(float(summary.partial)),
         Gauge("sync_lag_seconds", "Since when log lines could not be taken in; 0 while they are.").set(
             app_context.tracker_pool.sync_lag_s

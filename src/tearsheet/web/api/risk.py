@@ -193,7 +193,7 @@ def _release(app_context: AppContext) -> Response:
     if not isinstance(limit, str) or limit not in LIMITS:
         raise HttpError(422, f"limit is {str(limit)[:50]!r}", f"allowed are {', '.join(LIMITS)}")
     if not is_valid_text(actor, BY) or not is_valid_text(reason, NOTE) or not str(reason).strip():
-        raise HttpError(422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters")
+        raise HttpError(422, "a name and a reason are required", "1 to 100 and 1 to 1000 characters")
     try:
         with app_context.query() as query:
             record, repeated = account_verdicts(query.tracker).release(
@@ -203,7 +203,7 @@ def _release(app_context: AppContext) -> Response:
                 str(reason),
                 key=idempotency_key(app_context.access.client_name(request)),
             )
-    except UsageError as error:  # a key that was used for another request
+    except UsageError as error:  # a key that was already used for a different request
         raise HttpError(409, error.message, error.hint) from None
     data: dict[str, Any] = asdict(record) | {"repeated": repeated}
     return success_response(app_context.timestamp, data, 200 if repeated else 201)

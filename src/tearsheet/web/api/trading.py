@@ -122,7 +122,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
             method="GET",
             path="/api/rejections",
             tag="Trading",
-            title="Lines that could not be used",
+            title="Rejected rows",
             parameters=parameters.PAGE,
             response_type=PageAnswer[RejectionView],
             statuses=(422,),

@@ -64,7 +64,7 @@ def save_upload() -> Iterator[tuple[Path, str]]:
     check_content_type("multipart/form-data")
     upload = request.files.get("file")
     if upload is None:
-        raise HttpError(422, "there is no part named file", "send multipart/form-data with a file")
+        raise HttpError(422, "no part named `file` in the request", "send multipart/form-data with a file")
     name = sanitize_file_name(upload.filename)
     with closing(upload), tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
         check_upload(upload.stream, name)

@@ -233,7 +233,9 @@ def _reject_cross_site(request: Request) -> None:
     origin = request.headers.get("Origin")
     is_foreign = origin is not None and origin.partition("://")[2] != request.host
     if is_foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
-        raise HttpError(403, "a page of another site may not write here", "send it without a browser")
+        raise HttpError(
+            403, "cross-site request blocked", "send the request from your own origin or without a browser"
+        )
 
 
 def _digest(secret: str) -> str:

@@ -34,7 +34,7 @@ def json_object(*allowed: str) -> dict[str, Any]:
     content = _parse_json(request.get_data())
     fields = ", ".join(f'"{name}": "…"' for name in allowed)
     if not isinstance(content, dict):
-        raise HttpError(400, "the body is no JSON object", f"send {{{fields}}}")
+        raise HttpError(400, "the body must be a JSON object", f"send {{{fields}}}")
     if unknown := sorted(content.keys() - set(allowed)):
         raise HttpError(422, f"{unknown[0]!r} is no field", f"allowed are {', '.join(allowed)}")
     return content
@@ -43,7 +43,7 @@ def json_object(*allowed: str) -> dict[str, Any]:
 def _parse_json(body: bytes) -> Any:
     """Return the content of a body, None if it is no JSON. Raises HttpError for one that is too large or deep."""
     if len(body) > _MOST_OBJECT_BYTES:
-        raise HttpError(413, "the body is too large", f"allowed are {_MOST_OBJECT_BYTES:,} bytes here")
+        raise HttpError(413, "request body too large", f"allowed are {_MOST_OBJECT_BYTES:,} bytes here")
     try:
         return json.loads(body, parse_int=_parse_int)
     except RecursionError:
@@ -72,7 +72,7 @@ def check_content_type(*allowed: str) -> None:
     if request.mimetype not in allowed:
         raise HttpError(415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}")
     if request.content_length is None:  # a body cut off at the size limit must not pass for a complete one
-        raise HttpError(411, "the length of the body is not said", "send it with Content-Length")
+        raise HttpError(411, "Content-Length is required", "send it with Content-Length")
 
 
 def idempotency_key(client: str) -> str | None:
@@ -93,5 +93,5 @@ def idempotency_key(client: str) -> str | None:
 def cursor_from(cursor: PageCursor | None, kind: type[int] | type[str]) -> PageCursor | None:
     """Return a cursor whose ID has this type. Raises HttpError for the cursor of another list."""
     if cursor is not None and not isinstance(cursor.id, kind):
-        raise HttpError(422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one")
+        raise HttpError(422, "the cursor belongs to another list", "take `next_cursor` of this one")
     return cursor

@@ -74,8 +74,8 @@ def rejected_items(rejections: Sequence[Rejection]) -> HttpError:
     is_conflict = all(row.code in _CONFLICTS for row in rejections)
     return HttpError(
         409 if is_conflict else 422,
-        f"{len(rejections)} of the request cannot be used, so nothing of it was kept",
-        "correct them and send the whole request again",
+        f"{len(rejections)} of the request are invalid; nothing was saved",
+        "correct them and send the request again",
         [
             {"index": row.line - 1, "code": row.code, "reason": row.reason, "hint": row.hint}
             for row in rejections
@@ -106,13 +106,13 @@ def from_error(error: errors.TearsheetError) -> HttpError:
             kind=error.code,
         )
     if status == 503:
-        return HttpError(503, "the ledger cannot be used now", "ask again", headers=_RETRY)
+        return HttpError(503, "the ledger is unavailable", "ask again", headers=_RETRY)
     return HttpError(status, error.message, error.hint)
 
 
 def internal_error() -> HttpError:
     """Return the 500 error; the log has the details, under the request ID."""
-    return HttpError(500, "internal error", "the log tells more under this error's id")
+    return HttpError(500, "internal error", "see the server log for this request ID")
 
 
 _RETRY = {"Retry-After": str(RETRY_AFTER_S)}

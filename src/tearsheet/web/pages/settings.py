@@ -36,11 +36,14 @@ _DECISION_HINT = f"choose one of {', '.join(DECISIONS)}"
 _SAVED = parameters.choice("said", "What was just done.", "kept")
 _MAX_ROWS, _MAX_CHANGES = 100, 50
 _TARGET_LABELS = {
-    "win_rate_target": ("Win rate", "percent of closed trades, 1 to 100"),
-    "daily_pl_target": ("P&L a day", "money; a negative one is a floor, judged at once"),
+    "win_rate_target": ("Win rate", "minimum, in percent (1 to 100)"),
+    "daily_pl_target": (
+        "P&L a day",
+        "a positive amount is a goal, checked after the day ends; a negative one is a floor, checked at once",
+    ),
     "trades_per_day_target": ("Trades a day", "at least so many"),
-    "max_drawdown_target": ("Max drawdown", "money not above 0, such as -500"),
-    "avg_risk_reward_target": ("Average risk-reward", "planned, such as 1.5"),
+    "max_drawdown_target": ("Max drawdown", "a negative amount, for example -500"),
+    "avg_risk_reward_target": ("Average risk-reward", "minimum, for example 1.5"),
 }
 #: Settings stored under another attribute name than their key.
 _SETTING_ATTRIBUTES = {"database_url": "ledger"}

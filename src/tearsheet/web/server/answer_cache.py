@@ -235,7 +235,7 @@ def create_answer_cache(settings: Settings, on_change: Callable[[str | None], No
             "pip install 'tearsheet[redis]', or unset REDIS_URL",
         ) from None
     except ValueError as error:
-        raise SettingsError(f"REDIS_URL cannot be used: {error}", "write redis://host:port/0") from None
+        raise SettingsError(f"REDIS_URL cannot be used: {error}", "use redis://host:port/0") from None
     return AnswerCache(memory, shared)
 
 

@@ -156,11 +156,7 @@ def _too_many_streams(maximum: int, *, threaded: bool) -> HttpError:
     if not threaded:
         hint = "serve it by `tearsheet serve`, or poll with If-None-Match"
         return HttpError(
-            503,
-            "event streams need threads, and this server has none for them",
-            hint,
-            headers=_RETRY,
-            kind="no_streams",
+            503, "this server does not support event streams", hint, headers=_RETRY, kind="no_streams"
         )
     hint = "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS"
     return HttpError(

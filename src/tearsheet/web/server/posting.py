@@ -44,7 +44,7 @@ def post_view(app_context: AppContext, name: str, write: Write) -> Callable[[], 
                 report = write(tracker, write_request)
         except FormatError as error:
             raise HttpError(400, error.message, error.hint) from None
-        except UsageError as error:  # the idempotency key was used for another request
+        except UsageError as error:  # the idempotency key was already used for a different request
             raise HttpError(409, error.message, error.hint) from None
         if report.rejections:
             raise rejected_items(report.rejections)

@@ -156,7 +156,7 @@
     if (pulse.lastElementChild.textContent !== words) pulse.lastElementChild.textContent = words;
     if (isLost && offline.hidden) {
       offline.querySelector("time").textContent = clock(receivedAt);
-      offline.querySelector("span").textContent = errorCode === "stale_ledger" ? "the latest log lines have not been read yet" : errorCode ? `the ledger cannot be asked (${errorCode})` : "the server is not responding";
+      offline.querySelector("span").textContent = errorCode === "stale_ledger" ? "the latest log lines have not been read yet" : errorCode ? `the ledger is unavailable (${errorCode})` : "the server is not responding";
     }
     offline.hidden = !isLost;
     const state = worst();

@@ -125,7 +125,7 @@ class _UploadPages:
                 stack.callback(file.close)
             uploaded = [file for file in sent if file.filename]
             if not 1 <= len(uploaded) <= _MAX_FILES:
-                raise HttpError(422, f"{len(uploaded)} files were sent", f"choose 1 to {_MAX_FILES}")
+                raise HttpError(422, f"{len(uploaded)} files selected", f"choose 1 to {_MAX_FILES}")
             for one in uploaded:
                 check_upload(one.stream, sanitize_file_name(one.filename))
             self._uploads.remove_expired()
@@ -268,7 +268,7 @@ class _UploadPages:
         """Undo all imports of an upload, the last first."""
         result = self._uploads.result(upload)
         if result is None or result.action != "keep":
-            raise HttpError(409, "these files were not imported", "look at the upload's page")
+            raise HttpError(409, "these files were not imported", "open the upload's page")
         client = self._app_context.access.client_name(request)
         with (
             usage_errors_as_conflicts(),
@@ -286,7 +286,7 @@ class _UploadPages:
         result = self._uploads.result(upload)
         files = result.files[file - 1 : file] if result else ()
         if not files or files[0].report is None:
-            raise HttpError(404, "there is no such list", "look at the upload's page")
+            raise HttpError(404, "rejected rows not found", "open the upload's page")
         return rejections_csv([RejectedRow(one, True) for one in files[0].report.rejections], "rejected.csv")
 
 
