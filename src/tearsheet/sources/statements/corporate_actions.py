@@ -1,4 +1,4 @@
-"""Corporate actions and transfers: rows of shares that came or went, and the events that they state together.
+"""Corporate actions and transfers: rows of shares received or delivered, grouped into events.
 
 A reverse split or a merger has a row for the shares that went and one for those that came; a cash merger may have its
 cash in a row of its own. Rows belong together by the id of the action, else by day, kind and symbol.
@@ -30,7 +30,7 @@ _Number = Callable[[str, str], tuple[Decimal | None, str]]
 
 
 class ShareMove(Struct):
-    """A row of an action: the shares that came (above 0) or went, its cash, and what its text says.
+    """Row of a corporate action: shares received (above 0) or delivered, cash, and the terms in its text.
 
     `parent` is the company whose action it is, `to` the symbol that it goes on under, `ratio` new for old.
     """
@@ -67,7 +67,7 @@ def share_move(
 
 
 def action_events(moves: Sequence[ShareMove]) -> Iterator[tuple[ShareMove, RawEvent | RowProblem | None]]:
-    """Yield the events of the rows, each with one of them; a problem for rows that state none, None for no change."""
+    """Yield an event with one of its rows; a problem for rows that state no event, None for rows without effect."""
     for group in _groups(moves):
         try:
             events = _EVENTS[group[0].kind](group)
@@ -88,7 +88,7 @@ def _groups(moves: Sequence[ShareMove]) -> Iterator[list[ShareMove]]:
 
 
 def _with_cash(groups: list[list[ShareMove]]) -> list[list[ShareMove]]:
-    """Return groups, where the cash of a merger joins the shares that went on another day, if there is one of each."""
+    """Return the groups; merge the cash of a merger into its share delivery of another day if each is unique."""
     apart: dict[tuple[str, str, str], list[list[ShareMove]]] = defaultdict(list)
     for group in groups:
         first = group[0]
@@ -144,7 +144,7 @@ def _cash(group: Sequence[ShareMove]) -> Decimal:
 
 
 class _Sides(Struct):
-    """What went and what came: symbol and quantity of each, None where the rows state none."""
+    """Delivered and received symbol and quantity of an action; None if the rows state none."""
 
     old: str | None
     old_quantity: Decimal
@@ -153,7 +153,7 @@ class _Sides(Struct):
 
 
 def _sides(group: Sequence[ShareMove]) -> _Sides:
-    """Return both sides of an action. Raises RowError where there are more than two."""
+    """Return both sides of an action. Raises RowError for more than two symbols."""
     moved: dict[tuple[str, bool], Decimal] = defaultdict(Decimal)
     for move in group:
         if move.quantity:
@@ -299,7 +299,7 @@ def _spin_off(group: Sequence[ShareMove]) -> list[RawEvent]:
 
 
 def _transfer(group: Sequence[ShareMove]) -> list[RawEvent]:
-    """Return shares that came or went; between two accounts of the file they go with their cost."""
+    """Return the transfer of shares; between two accounts of the file it carries the cost."""
     moved: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for move in group:
         key = (move.raw.account, _symbol(move.raw.symbol))

@@ -40,7 +40,7 @@ class AlternativeLayout(Struct, frozen=True):
 
 
 class PositionSketch(Struct, frozen=True):
-    """What the fills of an account and instrument come to alone: closed positions, their net P&L, and what is open."""
+    """Result of the file's fills of an account and instrument: closed positions, net P&L and open quantity."""
 
     account: str
     symbol: str
@@ -60,7 +60,7 @@ class ColumnSample(Struct, frozen=True):
 class Diagnosis(Struct, kw_only=True):
     """What the importer detects in a file; `error` is the reason it cannot be read, `hint` what to do.
 
-    `positions` are what its fills come to, without what the ledger holds.
+    `positions` are the results of its fills alone, without the ledger.
     """
 
     file: str

@@ -1,4 +1,4 @@
-"""Parser of raw fills and events: a fill, an event, a rejection, or nothing for a duplicate."""
+"""Parser of raw fills and events into fills, events and rejections; duplicates are dropped."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -129,7 +129,7 @@ class FillParser:
         return self._known.get(named) or self._instrument(*named)
 
     def note_executions(self, fills: StatedFills, contents: Sequence[int]) -> int:
-        """Note the executions of fills; return how many come before the first that an earlier row has."""
+        """Record the executions of fills; return the number of fills before the first duplicate."""
         ids = [fill_id or "" for fill_id in fills.fill_ids]
         return self._executions.add_all(fills.columns.account, ids, contents, fills.lines)
 
@@ -156,7 +156,7 @@ class FillParser:
         return ranks
 
     def find_root(self, entry: RawFill, leaving: RawFill, result: Decimal) -> None:
-        """Take a symbol that may be a stock or the root of a future for the root whose multiplier its result has."""
+        """Resolve an ambiguous symbol, a stock or a futures root: the root if the result has its multiplier."""
         if not (entry.price and leaving.price and entry.quantity) or entry.multiplier is not None:
             return
         known = self._instruments.resolve(entry.symbol.strip(), self._times.day, None, None)
@@ -445,7 +445,7 @@ def _bad_time(text: str, error: TimeFormatError) -> RowProblem:
 
 
 def _position_side(text: str) -> str | None:
-    """Return long or short where an account holds both at once, None where it does not. Raises RowError."""
+    """Return long or short for an account in hedge mode, None otherwise. Raises RowError."""
     bare = text.strip().casefold()
     if bare not in _POSITION_SIDES:
         raise RowError(
@@ -457,7 +457,7 @@ def _position_side(text: str) -> str | None:
 
 
 def _event_content(raw: RawEvent) -> str:
-    """Return the money, quantity and terms of an event as one text, which tells it from others of its instant."""
+    """Return money, quantity and terms of an event as one text: its identity among the events of an instant."""
     amount = "" if raw.amount is None else to_plain_string(raw.amount)
     if not raw.quantity and raw.terms == NO_TERMS:
         return amount

@@ -96,7 +96,7 @@ class _Instruments(dict[tuple[str, ...], _Instrument]):
 
 
 def is_plain(layout: Layout, header: Sequence[str]) -> bool:
-    """Return whether the cells of a table are fields as they stand, among them all that a fill needs."""
+    """Return whether the cells are fields without conversion, and all required fields are present."""
     if layout.has_rules or layout.table_ends != "never" or layout.titles or layout.newest_first:
         return False
     places = layout.match_header(header) or {}
@@ -184,7 +184,7 @@ class PlainColumns:
         return chunk
 
     def _take(self, lines: list[str], first: int) -> bool:
-        """Read lines, of which none is split; return False at one after which rows have to be read one by one."""
+        """Read whole lines; return False at a line after which rows must be read one by one."""
         cells = self._cells(lines)
         if cells is None:
             self.rest_after = first - 1
@@ -210,7 +210,7 @@ class PlainColumns:
         return self._take_regular(regular, start, row, cells, first)
 
     def _cells(self, lines: list[str]) -> list[list[str]] | None:
-        """Return the cells of lines; None where a quoted cell has more than one line."""
+        """Return the cells of lines; None if a quoted cell spans several lines."""
         if max(map(len, lines)) > _LONGEST:
             return None
         if not any(map(str.count, lines, repeat('"'))):
@@ -345,7 +345,7 @@ def _canonical(text: str) -> str:
 
 
 def _places(column: Sequence[object], value: object) -> set[int]:
-    """Return where a value stands in a column."""
+    """Return the indices of the rows of a column that hold a value."""
     return {n for n, own in enumerate(column) if own == value} if value in column else set()
 
 

@@ -134,7 +134,7 @@ class RawEvent(Struct, gc=False):
     received: tuple[Decimal, str] | None = None
 
     def second_leg(self) -> "RawEvent | None":
-        """Return what a conversion brought into the other currency, as an event of its own."""
+        """Return the receiving leg of a conversion as an event."""
         if self.received is None:
             return None
         amount, currency = self.received
@@ -150,7 +150,7 @@ class InvalidRow(Struct, frozen=True):
 
 
 class ProblemMapper:
-    """Mapper of rows whose text is wrong: each is rejected, and none shows anything about the file."""
+    """Mapper that rejects every row, for rows with invalid text."""
 
     def __init__(self, problem: RowProblem) -> None:
         self._row = InvalidRow(problem)
@@ -188,7 +188,7 @@ class TextCache(dict[str, _Value]):
 
 
 class PlainMapper:
-    """Mapper of a layout without rules: the cells are the fields as they stand."""
+    """Mapper of a layout without rules: cells are fields without conversion."""
 
     def __init__(self, layout: Layout, header: Sequence[str], form: NumberFormat) -> None:
         self._width = len(header)

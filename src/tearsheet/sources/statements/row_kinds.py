@@ -53,7 +53,7 @@ class EventRow(Struct, frozen=True):
 
 
 class ActionRow(Struct, frozen=True):
-    """Row of shares that came or went without a trade, with the corporate action."""
+    """Row of shares received or delivered without a trade, with its corporate action."""
 
     action: Action
 

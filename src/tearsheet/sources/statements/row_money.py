@@ -40,7 +40,7 @@ def first_text(field: str, texts: Sequence[str]) -> str:
 
 
 def fee_of_quote_row(raw: RawFill, moved: str) -> RawEvent | None:
-    """Return the fee that the row of a pair in its quote states, as an event; None for a row in the base coin.
+    """Return the fee in a fill's row of the quote coin as an event; None for its row of the base coin.
 
     An exchange that lists what each coin did has two rows for a fill; that in the base coin is the trade.
     """
@@ -72,7 +72,7 @@ def unstated_coin(raw: RawFill, fee: Decimal, fees: Fees, values: Mapping[str, s
 
 
 def _fee_coin_by_rate(raw: RawFill, fee: Decimal, rate: Decimal | None) -> str:
-    """Return the coin in which a fee is its rate of the trade, "" if that may be both or none."""
+    """Return the coin in which the fee equals its rate of the trade, "" if the coin is ambiguous."""
     if not rate or raw.quantity is None or raw.price is None:
         return ""
     due = EXACT.multiply(raw.quantity, rate.copy_abs())
@@ -148,7 +148,7 @@ def _major_of(priced: str) -> tuple[str, ...]:
 
 
 def fee_at_rate(raw: RawFill, cost: Decimal | None, rate: Decimal | None) -> Decimal | None:
-    """Convert a fee from the account's currency, and drop the result, which is in it, too, and rounded there."""
+    """Convert a fee from the account's currency; drop the result, which is rounded in that currency."""
     if rate not in (None, ONE):
         raw.realized = ""
     return None if cost is None else in_trade_currency(cost, rate)
@@ -163,7 +163,7 @@ def in_trade_currency(cost: Decimal, rate: Decimal | None) -> Decimal:
 
 
 def set_price_by_money(raw: RawFill, side: Side, *, by_cash: bool) -> None:
-    """Set the price that the money of a trade comes to, and drop its amount and cash. Raises RowError.
+    """Compute the price from the money of a trade, and drop its amount and cash. Raises RowError.
 
     `by_cash`: the cash that moved has the fees in it; otherwise the amount of the trade is without them, and
     the cash is compared with it.
@@ -326,7 +326,7 @@ def raw_event(
 
 
 def _received(kind: EventKind, values: Mapping[str, str], number: _Number) -> tuple[Decimal, str] | None:
-    """Return the amount and currency that a conversion came to. Raises RowError if only one of them is stated."""
+    """Return the received amount and currency of a conversion. Raises RowError if one of them is missing."""
     text, currency = values.get("to_amount", ""), values.get("to_currency", "").strip()
     if kind != "conversion" or not (text or currency):
         return None
@@ -365,7 +365,7 @@ def _event_fee(
 
 
 def _terms(kind: EventKind, values: Mapping[str, str], number: _Number) -> EventTerms:
-    """Return what a row says of a change of a position. Raises RowError."""
+    """Return the terms of a position change in a row. Raises RowError."""
 
     def stated(field: str) -> Decimal | None:
         return number(field, values.get(field, ""))[0]
@@ -396,13 +396,13 @@ def _terms(kind: EventKind, values: Mapping[str, str], number: _Number) -> Event
 
 
 def _beside(values: Mapping[str, str], number: _Number) -> EventTerms:
-    """Return what a row says beside its money. Raises RowError."""
+    """Return the terms of an event in a row, other than money. Raises RowError."""
     rate, note = _base_rate(values, number), values.get("note") or None
     return NO_TERMS if rate is None and note is None else EventTerms(base_rate=rate, note=note)
 
 
 def _base_rate(values: Mapping[str, str], number: _Number) -> Decimal | None:
-    """Return the rate that a row states. Raises RowError for one that is none."""
+    """Return the rate in a row. Raises RowError if it is invalid."""
     rate = number("base_rate", values.get("base_rate", ""))[0]
     if rate is not None and rate <= ZERO:
         raise RowError("bad_number", f"the rate is {rate}", "a rate into the account's currency is above 0")
@@ -410,7 +410,7 @@ def _base_rate(values: Mapping[str, str], number: _Number) -> Decimal | None:
 
 
 def entry_and_exit(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of entry and exit of a round trip that is stated as purchase and sale, else nothing."""
+    """Return entry and exit of a round trip that is stated as purchase and sale; empty for other rows."""
     if "bought" not in values:
         return {}
     ids = (values.get("buy_id", ""), values.get("sell_id", ""))
@@ -425,7 +425,7 @@ def entry_and_exit(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def number_legs(entry: RawFill, leaving: RawFill, sides: tuple[str, str]) -> None:
-    """Give both sides of a round trip the id of the trip, if it has one, with the side behind it."""
+    """Set the IDs of both legs of a round trip: the trip's ID, if any, with the side appended."""
     if trip := entry.fill_id:
         entry.fill_id, leaving.fill_id = (f"{trip}:{side}" for side in sides)
 

@@ -1,4 +1,4 @@
-"""Rules of a layout applied to the cells of a row, which gives its raw fills."""
+"""Application of a layout's rules to the cells of a row; the result are raw fills."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -222,7 +222,7 @@ class RuleMapper:
         return row.fees[0] if row.fees else row.values.get("commission", "")
 
     def _sample(self, cells: list[str]) -> PickedRow:
-        """Pick the texts of a trade; none of a row that is rejected or skipped."""
+        """Return the texts of a trade; empty for a rejected or skipped row."""
         try:
             row = self._pick(cells)
         except RowError:
@@ -278,7 +278,7 @@ class RuleMapper:
     def _groups(
         self, part: ExtractPattern, patterns: Sequence[re.Pattern[str]], text: str, *, is_optional: bool
     ) -> dict[str, str]:
-        """Return the fields that the first matching pattern takes out of a text. Raises RowError."""
+        """Return the fields that the first matching pattern captures. Raises RowError."""
         fitting = patterns if len(text) <= _LONGEST_TEXT else []
         match = next((m for p in fitting if (m := p.fullmatch(text))), None)
         if match is not None:
@@ -421,7 +421,7 @@ class RuleMapper:
             raise bad_number(field, error) from None
 
     def _price(self, field: str, text: str) -> tuple[Decimal | None, str]:
-        """Return a price, and its text where the tick of the instrument tells what it is. Raises RowError."""
+        """Return a price, with its text if only the instrument's tick resolves it. Raises RowError."""
         if not is_fraction(text):
             return self._number(field, text)[0], ""
         if self._is_fraction and (price := fraction_price(text)) is not None:

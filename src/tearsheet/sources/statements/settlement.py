@@ -232,7 +232,7 @@ def _check_amount(terms: TradeTerms, gross: Decimal, amount: Decimal, instrument
 
 
 def find_lot_sizes(trades: Iterable[RawFill], layout: Layout, form: NumberFormat) -> dict[str, Decimal]:
-    """Return the size of a lot by symbol, from what the trades of a file that close positions came to.
+    """Return lot sizes by symbol, derived from the results of the file's closing trades.
 
     A size is found where one round number explains all results of its symbol.
     """
@@ -359,7 +359,7 @@ def _rounded(price: Decimal) -> Decimal:
 def find_deal_prices(
     trades: Iterable[RawFill], layout: Layout, form: NumberFormat, known: Container[str]
 ) -> DealPrices:
-    """Return the prices of deals by what they came to, for symbols that no lot size explains."""
+    """Return deal prices derived from their results, for symbols without a consistent lot size."""
     found: dict[str, _ForeignSymbol] = {}
     sides = layout.side_words(Side.BUY, Side.SELL)
     with localcontext(Context(prec=_DIGITS)):

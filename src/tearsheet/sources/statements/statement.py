@@ -96,7 +96,7 @@ class Statement:
         return dict(self._reader.skipped)
 
     def nothing_read(self) -> str:
-        """Return what a file is from which nothing was read."""
+        """Describe a file without readable rows."""
         passed = ", ".join(f"{number:,} {rule}" for rule, number in self.skipped.items())
         rows = f"its rows are {passed}" if passed else "it has no rows"
         return f"it is {self.detected.layout.title}, and holds no fill and no event: {rows}"

@@ -152,7 +152,7 @@ class TableReader:
         cells: list[str],
         halves: dict[str, tuple[RawEvent, int, list[str]]],
     ) -> Iterator[Fill | Rejection]:
-        """Yield the split that the second of its two rows makes whole; the first is kept in `halves`."""
+        """Yield a split at the second of its two rows; `halves` stores the first."""
         other = halves.pop(raw.symbol, None)
         if other is None or other[0].terms.how == raw.terms.how:
             halves[raw.symbol] = (raw, self._table.line, cells)

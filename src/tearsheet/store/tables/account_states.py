@@ -24,7 +24,7 @@ _FEED_NAMES = {LOG_LAYOUT: "trade log", POST_LAYOUT: "posts"}
 
 
 class AccountFeedRow(Row, frozen=True, gc=False):
-    """What a kind of source of an account said last: a layout of statements, `trade_log`, or `api` for posts."""
+    """Last fact of a source of an account, by kind: a statement's layout, `trade_log`, or `api` for posts."""
 
     TABLE: ClassVar[str] = "feed"
 
@@ -141,13 +141,13 @@ def record_heartbeat(queries: Queries, accounts: Iterable[str], now: datetime) -
 
 
 def note_feed(queries: Queries, account: str, layout: str, said_us: int) -> None:
-    """Save what a source of an account said last; its silence is no longer known to be normal."""
+    """Save the last fact of a source, and remove the decision that its silence is normal."""
     queries.execute("put_feed", (account, layout, said_us))
     queries.execute("remove_absence", (feed_source(account, layout),))
 
 
 def find_feeds_again(queries: Queries, layout: str) -> None:
-    """Find what the sources of a layout said last, after some of it was taken back."""
+    """Recompute the last facts of a layout's sources after facts were removed."""
     queries.execute("remove_feeds_of_layout", (layout,))
     if layout == LOG_LAYOUT:
         queries.execute("find_feeds_of_log")

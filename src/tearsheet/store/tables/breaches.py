@@ -45,7 +45,7 @@ class OpeningEquityRow(Row, frozen=True, gc=False):
 
 
 class KnownEquityRow(Row, frozen=True, gc=False):
-    """What an account holds at the last prices that came."""
+    """Open P&L of an account at its latest mark prices."""
 
     TABLE: ClassVar[str] = "known_equity"
 
@@ -134,7 +134,7 @@ def save_opening(queries: Queries, account: str, session: date, unrealized: Deci
 
 
 def load_known_equity(queries: Queries, account: str) -> tuple[datetime, Decimal] | None:
-    """Return the last prices' instant and what was open then at them, or None."""
+    """Return the instant of the latest marks and the open P&L at them, or None."""
     row = queries.row(KnownEquityRow, "known_equity", (account,))
     return None if row is None else (from_micros(row.at_us), Decimal(row.unrealized))
 

@@ -1,4 +1,4 @@
-"""Files that were read: trade logs and imports, their rejected lines, the log's streams, and what of it is gone."""
+"""Files that were read: trade logs and imports, rejected lines, log streams, and doubts about missing sources."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -117,7 +117,7 @@ class SourceFiles:
         return date_from_text(self._queries.value("first_log_day"))
 
     def has_due_records(self, now: datetime) -> bool:
-        """Return whether a held line of a log has come to its time."""
+        """Return whether the time of a held log line has passed."""
         held_us = self._queries.value("next_held")
         return held_us is not None and not is_ahead(from_micros(held_us), now)
 
@@ -222,7 +222,7 @@ class _Named(Struct, frozen=True):
 
 
 class _InstrumentList(Struct, frozen=True):
-    """What the kept instruments file names: symbols and roots, and the accounts of its fees."""
+    """Symbols, roots and fee accounts named in the stored instruments file."""
 
     overrides: dict[str, object] = {}
     fees: tuple[_Named, ...] = ()
@@ -251,7 +251,7 @@ class DoubtTable:
         return [one for one in found if one.account in concerned]
 
     def _needs_instruments(self, account: str) -> bool:
-        """Return whether the kept instruments name something that an account trades, or its fees."""
+        """Return whether the stored instruments affect an account: an instrument it trades, or its fees."""
         text = self._queries.value("get_meta", (INSTRUMENTS,)) or "{}"
         kept = json.decode(text, type=_InstrumentList)
         if any(rule.account in (None, account) for rule in kept.fees):

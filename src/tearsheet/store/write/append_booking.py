@@ -121,7 +121,7 @@ class AppendBooking:
 
 
 class ColumnBooking:
-    """Booking of a transaction's fills, all of which are later than those before, in a ledger without books."""
+    """Booking of a transaction's fills by columns, in chronological order, in a ledger without books."""
 
     def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
         from tearsheet.columns.fold import Fold  # deferred: imports ctypes and subprocess
@@ -142,7 +142,7 @@ class ColumnBooking:
 
     @staticmethod
     def can_hold(columns: FillColumns) -> bool:
-        """Return whether the fold takes fills: none is of two sides at once, closing only, or without a stated fee."""
+        """Return whether the fold supports all fills: no hedge mode, no closing-only fill, no unstated fee."""
         return not any(columns.position_side) and not any(columns.closes) and "-0" not in columns.commission
 
     def add(self, columns: FillColumns) -> bool:

@@ -138,7 +138,7 @@ class EventStreams:
             self._queries.execute("remove_unborne_bookings", span)
 
     def _fills(self, streams: list[Stream], start_us: int, gaps: list[Gap]) -> list[Fill]:
-        """Return fills and events in order, without what executions tell of round trips; add what they lack."""
+        """Return fills and events in order, without round-trip legs that executions cover; add to `gaps`."""
         found: list[Fill] = []
         first = from_micros(start_us)
         for stream in streams:
@@ -158,7 +158,7 @@ class EventStreams:
         return sorted((fill for fill in found if fill.time >= first), key=_order)
 
     def _told_once(self, stream: Stream, gaps: list[Gap], first: datetime) -> set[str]:
-        """Return the keys of the events of a stream without those that another import tells again."""
+        """Return the keys of a stream's events, without those repeated by another import."""
         imports: dict[str, set[int]] = defaultdict(set)
         for row in self._queries.rows(_EventSource, "sources_of_events", stream):
             imports[row.key].add(row.source_id)
@@ -188,6 +188,6 @@ def first_with_legs(queries: Queries, stream: Stream, since_us: int) -> int:
 
 
 def _order(fill: Fill) -> tuple[datetime, int, int, str, str, str]:
-    """Return the sort key: at one instant a new name stands before what else happens under it."""
+    """Return the sort key: at one instant, a rename precedes the events under the new name."""
     first = _FIRST.get(fill.kind, 0) if isinstance(fill, Event) else 0
     return fill.time, first, fill.rank, fill.account, fill.symbol, fill.key

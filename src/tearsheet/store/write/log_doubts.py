@@ -1,4 +1,4 @@
-"""What is said of lines of a trade log that cannot count as they are, or that contradict themselves."""
+"""Rejections and doubts about trade-log lines: ahead of the clock, conflicting or contradictory."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
@@ -52,7 +52,7 @@ def opposed_fills(
 
 
 def held_line(stored: StoredRecord, now: datetime) -> Rejection:
-    """Return what is said of a line that is ahead of the clock."""
+    """Return the rejection of a line that is ahead of the clock."""
     record = stored.to_record()
     said = future_time(stored.file, stored.line, record.short_text, record.last_time, now, stored.account)
     assert said.since is not None
@@ -66,7 +66,7 @@ def held_line(stored: StoredRecord, now: datetime) -> Rejection:
 
 
 def conflicting_order(superseded: StoredRecord, valid: StoredRecord) -> Rejection:
-    """Return what is said of a line whose order id is used again on the same day, with another time."""
+    """Return the rejection of a line that reuses an order ID on the same day with another time."""
     record = superseded.to_record()
     return _record_rejection(
         superseded,
@@ -85,7 +85,7 @@ def unknown_instrument(stored: StoredRecord, record: TradeRecord, unknown: Unkno
 
 
 def contradiction(stored: StoredRecord, record: TradeRecord) -> Rejection | None:
-    """Return what is said of a result that contradicts itself, which counts all the same, else None.
+    """Return the rejection of a contradictory result, which counts nevertheless; None if it is consistent.
 
     A wrong word for the outcome changes no number; the others make the day partial.
     """

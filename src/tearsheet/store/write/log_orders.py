@@ -1,4 +1,4 @@
-"""Which lines of a trade log speak of one order: versions, and orders that use an id again.
+"""Grouping of trade-log lines by order: versions of one order, and orders that reuse an ID.
 
 Simulators count from 1 each day, so an order id alone names no order. The result does not depend on the order
 in which lines are read.
@@ -39,7 +39,7 @@ def may_be_another(one: StoredRecord, later: StoredRecord) -> bool:
 
 
 def orders_of(records: Sequence[StoredRecord]) -> list[LogOrder]:
-    """Return the orders that lines of one account and id speak of, in the order of the log.
+    """Return the orders of the lines with one account and ID, in log order.
 
     The first order has the key of its records; any other has one with its symbol and day.
     """
@@ -65,7 +65,7 @@ def _log_order(record: StoredRecord) -> tuple[int, str, bytes]:
 
 
 def _is_version(record: StoredRecord, order: LogOrder) -> bool:
-    """Return whether a record speaks of an order.
+    """Return whether a record is a version of an order.
 
     It has the same symbol, and is of the same day, states the same time, or is the result of an open order. A
     record that opens on the day of an order that has ended before is another one.

@@ -132,7 +132,7 @@ class LogRecords:
         return [self._save_rejection(one, held_line(one, self._now)) for one in ahead]
 
     def release_due(self) -> bool:
-        """Let held lines count whose time has come; return whether there are any."""
+        """Book held lines whose time has passed; return whether there are any."""
         until = (to_micros(self._now + CLOCK_TOLERANCE),)
         due = stored_records(self._queries.rows(RecordLine, "due_records", until))
         if not due:
@@ -248,7 +248,7 @@ class LogRecords:
         self._read_as(account, LogReading.TRADES)
 
     def _read_as(self, account: str, reading: LogReading) -> None:
-        """Change how the records of an account are read; closed ones are results already, or come just now."""
+        """Change the reading mode of an account, and convert its open records."""
         mode = self._account_mode(account)
         if reading is mode.reading:
             return
@@ -339,9 +339,9 @@ class LogRecords:
             self._apply(self._settle(stored_records(rows), []))
 
     def _settle(self, before: list[StoredRecord], new: list[StoredRecord]) -> list[StoredRecord]:
-        """Choose the valid version of each order that records of one account and key speak of.
+        """Choose the valid version of each order of one account and key.
 
-        Takes out what no longer counts, saves conflicts, and returns the records that count now.
+        Removes superseded records, saves conflicts, and returns the records that now count.
         """
         orders = orders_of([*before, *new])
         keys = {order.valid.id: order.key for order in orders}

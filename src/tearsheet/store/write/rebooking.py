@@ -117,7 +117,7 @@ class StreamRebuilder:
         self._mark(account, symbol, since_us)
 
     def mark_all(self, *, by_book: bool) -> None:
-        """Record that there are no books and all are made anew, on columns unless `by_book`."""
+        """Mark all books for a rebuild from nothing, by columns unless `by_book`."""
         self._disable_append()
         self._is_whole, self._is_by_book = True, by_book
 
@@ -126,7 +126,7 @@ class StreamRebuilder:
         self.mark_dirty(fill.account, fill.symbol, self._events.first_change(fill))
 
     def mark_linked(self, row: FillRow) -> None:
-        """Record that a row goes; if it linked streams, each is booked from its beginning."""
+        """Mark a removed row; if it linked streams, rebuild each from its beginning."""
         event = fill_from_row(row)
         if isinstance(event, Event) and event.link is not None:
             since_us, _ = ALWAYS
@@ -182,7 +182,7 @@ class StreamRebuilder:
         self._leg_gaps.clear()
 
     def _fold_all(self) -> bool:
-        """Book all fills by the fold on columns; return False, and book nothing, where it does not take them."""
+        """Book all fills by columns; return False without booking if the fold does not support them."""
         if any(map(self._queries.exists, ("any_event", "any_leg", "any_record", "any_position"))):
             return False
         booking = ColumnBooking(self._queries, self._tallies)
@@ -216,7 +216,7 @@ class StreamRebuilder:
         return merge(*legged, *found, key=_sort_key)
 
     def _fills_with_legs(self, stream: Stream, start: RebuildStart) -> Iterator[Fill]:
-        """Return the fills of a stream without what executions tell of round trips."""
+        """Return the fills of a stream, without round-trip legs that executions already cover."""
         read_us = first_with_legs(self._queries, stream, start.time_us) - REACH_US
         rows = self._queries.rows(FillRow, "fills_of_stream", (*stream, read_us))
         beside = without_executed_legs(list(map(fill_from_row, rows)))

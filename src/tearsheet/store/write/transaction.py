@@ -116,7 +116,7 @@ class LedgerTransaction:
     def keep_vanished(
         self, source: SourceFile, before: list[StoredRecord], *, lost_lines: bool, lost_half_line: bool
     ) -> int:
-        """Keep the records that a rewritten file no longer has, and give up those that it has again.
+        """Keep records that are missing from a rewritten file, and release those that it contains again.
 
         Lines that were rejected may be among those that it lost, and one that was not whole yet may be a record.
         Returns how many records are newly kept.
@@ -191,7 +191,7 @@ class LedgerTransaction:
         return held
 
     def release_held_records(self) -> None:
-        """Let records of logs count whose time has come."""
+        """Book held log records whose time has passed."""
         self.changed = self._records.release_due() or self.changed
 
     def close_log(
@@ -370,7 +370,7 @@ class LedgerTransaction:
         return revision
 
     def _note_feeds(self) -> None:
-        """Save what the source of each account said last."""
+        """Save the last fact of each account's sources."""
         for layout in sorted(self._taken_back - {POST_LAYOUT}):
             find_feeds_again(self._queries, layout)
         for account, time_us in self._records.latest.items():

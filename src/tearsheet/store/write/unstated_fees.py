@@ -1,4 +1,4 @@
-"""Fees of the operator's schedule for stored fills whose source states none."""
+"""Fees of the operator's schedule, for stored fills without stated fees."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ class UnstatedFees:
         self._schedule = schedule
 
     def priced(self, fills: Iterable[Fill]) -> Iterator[Fill]:
-        """Yield fills, with the fees of the schedule where their source states none."""
+        """Yield fills; those without stated fees get the fees of the schedule."""
         if self._schedule.is_empty:
             return iter(fills)
         return (self._schedule.priced(fill, self._continues_order) for fill in fills)

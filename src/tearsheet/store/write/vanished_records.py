@@ -40,7 +40,7 @@ class VanishedRecords:
         self._doubts.add(_doubts(name, kept_in, vanished, self._now_us))
 
     def restore(self, source: SourceFile) -> bool:
-        """Give up the kept records of a file that has them again; return whether there were any."""
+        """Release the kept records of a file that contains them again; return whether there were any."""
         found = [one for one in self._doubts.all() if one.source == source.name and one.code == VANISHED]
         kept = {one.kept_in for one in found}
         restored = False
