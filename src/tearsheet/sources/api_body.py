@@ -27,7 +27,6 @@ from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstru
 from tearsheet.trade.session import DATE_PATTERN
 from tearsheet.trade.value_rule import COIN_CODE, COIN_PATTERN, CURRENCY_CODE, any_case, matching
 
-_SHOWN = 500
 #: Characters of a name; names have no space at either end.
 _SIGNS = "!-~\u00a1-\u167f\u1700-\u1fff\u3040-\ud7a3"
 _NAME = rf"^[{_SIGNS}]([ {_SIGNS}]{{0,98}}[{_SIGNS}])?$"
@@ -247,7 +246,7 @@ def parse_fills(objects: Iterable[dict[str, Any]], name: str, instruments: Instr
     numbers = TextCache(NumberFormat(".").parse)
     made: list[PostedRow] = []
     for line, content in enumerate(objects, 1):
-        text = [truncate(json.dumps(content), _SHOWN)]
+        text = [json.dumps(content)]
         try:
             fill = rows.parse(raw_fill_of(field_texts(content, FILL_FIELDS, FIELDS), numbers), line, text)
         except RowError as bad:
@@ -272,8 +271,7 @@ def parse_marks(
 
 def rejection_of(bad: RowError, content: object, name: str, line: int) -> Rejection:
     """Return the rejection of an object of a request."""
-    p, text = bad.problem, truncate(json.dumps(content), _SHOWN)
-    return Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint)
+    return bad.problem.rejection(name, line, json.dumps(content))
 
 
 def parse_rates(objects: Iterable[dict[str, Any]], name: str) -> Iterator[tuple[int, list[str]] | Rejection]:

@@ -15,7 +15,6 @@ from typing import Any
 from xml.parsers import expat
 
 from tearsheet.errors import FormatError, InputError
-from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.fill import Rejection
@@ -77,8 +76,7 @@ def made_of(stated: Iterable[_Stated | Rejection], file: str) -> list[tuple[int,
             rate = rate_of(texts)
             _check_against(known, rate)
         except RowError as bad:
-            p, text = bad.problem, truncate(",".join(texts), _SHOWN)
-            made.append(Rejection(file=file, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint))
+            made.append(bad.problem.rejection(file, line, ",".join(texts)))
             continue
         if (rate.day, *rate.pair) not in known:
             known[rate.day, *rate.pair] = line, rate

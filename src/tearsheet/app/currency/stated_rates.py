@@ -142,10 +142,7 @@ def _contradicted(
     try:
         check_opposite(rate, stored.get((rate.day, *rate.pair[::-1])))
     except RowError as bad:
-        p = bad.problem
-        return Rejection(
-            file=file, line=number, text=f"{rate.day} {rate.label}", code=p.code, reason=p.reason, hint=p.hint
-        )
+        return bad.problem.rejection(file, number, f"{rate.day} {rate.label}")
     return None
 
 

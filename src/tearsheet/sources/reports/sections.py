@@ -16,11 +16,9 @@ from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.sources.statements.fill_rows import asset_class_of
 from tearsheet.sources.statements.statement import Statement
 from tearsheet.sources.text.contracts import option_symbol
-from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser, date_in_text
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import Rejection
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 
 _QUANTITIES: tuple[StatedQuantity, ...] = (
@@ -221,16 +219,7 @@ class _SectionReader:
 
     def _add_rejection(self, row: _SectionRow, problem: RowProblem) -> None:
         text = ",".join(cell for cell in row.cells.values() if cell)
-        self._target.rejected.append(
-            Rejection(
-                file=self._path.name,
-                line=row.line,
-                text=truncate(text, _SHOWN),
-                code=problem.code,
-                reason=problem.reason,
-                hint=problem.hint,
-            )
-        )
+        self._target.rejected.append(problem.rejection(self._path.name, row.line, text))
 
 
 def _rows(statement: Statement, report: ReportRules) -> Iterator[_SectionRow]:

@@ -291,17 +291,8 @@ class FillParser:
         at: datetime | None = None,
     ) -> Rejection:
         """Return the rejection of a row, with the account and time if they could be read."""
-        return Rejection(
-            file=self._file,
-            line=line,
-            text=truncate(self._row_text(cells), _SHOWN),
-            code=problem.code,
-            reason=problem.reason,
-            hint=problem.hint,
-            account=account,
-            since=at,
-            until=at,
-        )
+        rejection = problem.rejection(self._file, line, self._row_text(cells))
+        return structs.replace(rejection, account=account, since=at, until=at)
 
     def _fill(self, raw: RawFill, account: str, at: datetime, line: int) -> Fill | None:
         side = self._known_sides.get(raw.side) or self._side(raw.side)

@@ -2,6 +2,11 @@
 
 from msgspec import Struct
 
+from tearsheet.sources.text.lines import truncate
+from tearsheet.trade.fill import Rejection
+
+#: Characters of a row that its rejection shows.
+SHOWN = 500
 #: Longer names do not fit the index of every database.
 LONGEST_NAME = 200
 NAME_HINT = f"the name of an account, symbol or order is a text of at most {LONGEST_NAME} characters"
@@ -13,6 +18,11 @@ class RowProblem(Struct, frozen=True):
     code: str
     reason: str
     hint: str
+
+    def rejection(self, file: str, line: int, text: str) -> Rejection:
+        """Return the rejection of a row, with its text cut to what is shown."""
+        shown = truncate(text, SHOWN)
+        return Rejection(file=file, line=line, text=shown, code=self.code, reason=self.reason, hint=self.hint)
 
 
 class RowError(Exception):
