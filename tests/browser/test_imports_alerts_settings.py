@@ -199,7 +199,7 @@ def test_the_last_month_follows_each_change_of_a_limit(
     is_sound(page, axe)
     group.get_by_text("Advanced options").click()
     group.get_by_label("Based on").and_(page.locator("select")).select_option("open_pnl")
-    expect(result).to_contain_text("judged on what was booked")
+    expect(result).to_contain_text("evaluated on realized P&L only")
     group.locator("input[name='daily_loss.amount']").fill("much")
     group.locator("input[name='daily_loss.amount']").press("Tab")
     expect(result).to_contain_text("Correct amount: ")

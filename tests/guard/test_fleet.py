@@ -210,7 +210,7 @@ def test_state_files_are_in_a_folder_and_each_has_one_guard(fleet: Fleet, tmp_pa
         until(lambda: (folder / "B.json").exists() and audit.exists() and '"B"' in audit.read_text())
         with fleet.start("--account", "B", "--state", str(folder / "B.json")) as second:
             assert second.process.wait(60) == 75
-            assert "another guard holds" in second.said
+            assert "another guard is using" in second.said
         assert guard.end() == 0
     assert {json.loads(line)["account"] for line in audit.read_text().splitlines()} == {"A", "B"}
     (folder / "B.json").write_text("{half")

@@ -318,7 +318,7 @@ def test_one_guard_at_a_time_and_a_state_that_is_whole(guarded: Guarded) -> None
         guarded.waits_for("none")
         with guarded.guard(side) as second:
             assert second.process.wait(60) == 75
-            assert "another guard holds" in second.said
+            assert "another guard is using" in second.said
         assert guard.end() == 0
         state = guarded.place.folder / "logs/guard/A.json"
         kept = json.loads(state.read_text())

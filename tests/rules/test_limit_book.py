@@ -440,7 +440,7 @@ def test_a_release_needs_somebody_and_a_reason_and_allows_no_further_loss() -> N
     for actor, reason in (("", "x"), ("ann", " ")):
         with pytest.raises(UsageError, match="a name and a reason are required"):
             make_release(first, value=first.value, actor=actor, reason=reason, at=first.at)
-    with pytest.raises(UsageError, match="not below 0"):
+    with pytest.raises(UsageError, match="must be 0 or more"):
         make_release(first, value=first.value, actor="a", reason="b", at=first.at, allowance=Decimal(-1))
 
 
@@ -473,7 +473,7 @@ def test_a_release_survives_a_restart_and_says_who_and_why() -> None:
         """,
     )
     view = story.view("max_drawdown", datetime(2026, 11, 23, 10, tzinfo=UTC))
-    assert view.note == "released by ann: new terms; it breaks beyond 220"
+    assert view.note == "released by ann: new terms. It will be breached again beyond 220"
     assert view.resets_at is None
 
 

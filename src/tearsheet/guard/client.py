@@ -44,11 +44,11 @@ class TokenFile:
             except (OSError, UnicodeDecodeError) as error:
                 raise SettingsError(
                     f"the token file {self._file} cannot be read: {type(error).__name__}",
-                    "it holds the token and nothing else",
+                    "the file must contain only the token",
                 ) from None
             if not token:
                 raise SettingsError(
-                    f"the token file {self._file} is empty", "it holds the token and nothing else"
+                    f"the token file {self._file} is empty", "the file must contain only the token"
                 )
         if not token.isprintable() or " " in token:
             raise SettingsError("invalid token", "`tearsheet tokens add NAME` prints one")

@@ -52,7 +52,7 @@ class GuardState:
 class StateFile:
     """State file under an exclusive lock. Raises SettingsError, UsageError, StoreError.
 
-    StoreError: another guard holds the lock, or the file cannot be written.
+    StoreError: another guard is using the lock, or the file cannot be written.
     """
 
     def __init__(self, file: Path, account: str) -> None:
@@ -101,7 +101,7 @@ def guarded_accounts(folder: Path) -> list[str]:
 def _unusable(file: Path, error: Exception) -> SettingsError:
     return SettingsError(
         f"the guard's state {file} cannot be used: {type(error).__name__}: {error}",
-        "it says which breaches were acted on; restore it, or remove it and check by hand",
+        "it records which breaches were handled: restore it, or check the account manually before you delete it",
     )
 
 
@@ -119,7 +119,7 @@ def _lock(file: Path) -> ExitStack:
     if not is_mine:
         lock.close()
         raise StoreError(
-            f"another guard holds {file}",
+            f"another guard is using {file}",
             "run one guard per account: stop the other, or set a different --state",
         )
     return lock

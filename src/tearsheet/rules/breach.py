@@ -58,7 +58,7 @@ def make_release(
     if not actor.strip() or not reason.strip():
         raise UsageError("a name and a reason are required", "state who releases the breach and why")
     if allowance < 0:
-        raise UsageError(f"an allowance is not below 0, was {allowance}", "0 allows nothing more")
+        raise UsageError(f"the allowance must be 0 or more: {allowance}", "use 0 to allow nothing more")
     with exact():
         allowed_value = max(value, breach.threshold) + allowance
     return Release(

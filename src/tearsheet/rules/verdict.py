@@ -410,7 +410,7 @@ def _view_note(book: LimitBook, state: LimitState, breach: Breach | None) -> str
     release = book.breach_register.latest_release(state.limit.name, state.start)
     if breach is None and release is not None:
         allowed = format_usage(state.limit.name, release.allowed_value)
-        return f"released by {release.actor}: {release.reason}; it breaks beyond {allowed}"
+        return f"released by {release.actor}: {release.reason}. It will be breached again beyond {allowed}"
     return None
 
 

@@ -242,5 +242,5 @@ def test_pages_hold_every_row_once_in_order(place: Place) -> None:
                 times = [one.time if number == 20 else one.closed_at for one in seen]
                 assert times == sorted(times, reverse=True)
         assert not Lists(tracker).fills(TODAY, Scope(symbol="AAPL"), 5, None).items
-        with pytest.raises(UsageError, match="stretch of time"):
+        with pytest.raises(UsageError, match="rolling is not supported here"):
             Lists(tracker).closed_trades(Window.last(5, NOON.date()), Scope(), 5, None)

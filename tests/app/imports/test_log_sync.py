@@ -543,7 +543,7 @@ def test_a_name_that_no_database_can_look_up_is_rejected(place: Place, field: st
     place.log(TODAY, *lines)
     with place.tracker() as tracker:
         assert tracker.sync().records == 1
-        hint = "the name of an account, symbol or order is a text of at most 200 characters"
+        hint = "names of accounts, symbols and orders have at most 200 characters"
         assert [(r.line, r.code, r.reason, r.hint) for r in reversed(tracker.rejections())] == [
             (2, "bad_value", f"{field} has 201 characters", hint),
             (3, "bad_value", f"{field} contains a NUL character", hint),

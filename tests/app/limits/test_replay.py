@@ -107,7 +107,7 @@ def test_open_pnl_is_judged_on_what_was_booked_and_says_so(tracker: PerformanceT
     (found,) = run(tracker, "{daily_loss: {amount: 115, basis: open_pnl}}")
     assert len(found.stops) == 1
     assert found.notes == (
-        "daily_loss counts what is open, which has no kept prices: judged on what was booked",
+        "daily_loss uses open P&L, but no price history is stored; evaluated on realized P&L only",
     )
 
 

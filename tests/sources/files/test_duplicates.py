@@ -94,5 +94,5 @@ def test_a_disk_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError) as caught:  # noqa: PT012 - which of them it is does not matter
         for n in range(9):
             executions.is_duplicate("A", str(n), 1, n)
-    assert "does not fit on the disk" in caught.value.message
+    assert "not enough disk space" in caught.value.message
     assert "TMPDIR" in caught.value.hint

@@ -50,7 +50,7 @@ def test_flex_rows_have_the_lines_of_an_editor() -> None:
         ),
         ("<FlexQueryResponse><Trades><Trade", "it is no XML"),
         ('<a><b c="1"/></a>', "no layout fits its header: element, c"),
-        ("<table></table>", "holds no table"),
+        ("<table></table>", "contains no table"),
         (
             "<table><tr><td>Ticket</td><td>Profit</td></tr></table>",
             "no layout fits its header: Ticket, Profit",

@@ -142,7 +142,7 @@ def test_a_difference_that_is_no_fee_is_a_contradiction(tmp_path: Path, row: str
 def test_fees_that_all_have_the_other_sign_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     text = f"{FLEX}AAPL,2026-03-02T09:30:00,BUY,100,121.50,1.00,STK\n"
-    with pytest.raises(FormatError, match="all of its fees are above 0") as caught:
+    with pytest.raises(FormatError, match="all fees are positive") as caught:
         rows(path, text)
     assert "--fee-sign positive" in caught.value.hint
     assert [f.commission for f in rows(path, text, fee_sign="positive") if isinstance(f, Fill)] == [1]

@@ -354,7 +354,7 @@ def test_a_file_that_no_layout_fits_is_mapped(tmp_path: Path) -> None:
 
 def test_the_sign_of_mapped_fees_is_asked_for_where_it_matters(tmp_path: Path) -> None:
     text, said = OWN.format("-1,5"), {"account": "ME", "timezone": BERLIN, "mapping": MAPPING}
-    with pytest.raises(FormatError, match="nothing tells whether these are costs or rebates"):
+    with pytest.raises(FormatError, match="negative fees could be costs or rebates"):
         read(tmp_path, text, **said)
     for sign, cost in (("negative", "1.5"), ("positive", "-1.5")):
         assert fills(tmp_path, text, fee_sign=sign, **said)[0].commission == Decimal(cost)

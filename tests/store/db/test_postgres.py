@@ -445,7 +445,7 @@ def test_a_user_who_may_not_make_tables_is_told(new_place: Place, postgres: Post
     url = new_place.env["DATABASE_URL"].replace(f"tearsheet:{QUOTED}", "reader:reads")
     with pytest.raises(StoreError, match="denies this user permission") as caught:
         new_place.tracker(DATABASE_URL=url)
-    assert caught.value.hint.startswith("grant the user CREATE")
+    assert caught.value.hint.startswith("grant CREATE")
     with psycopg.connect(new_place.env["DATABASE_URL"]) as owner:
         owner.execute("CREATE SCHEMA tearsheet AUTHORIZATION reader")
     assert new_place.tracker(DATABASE_URL=url).sync().files == 0

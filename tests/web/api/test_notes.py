@@ -128,9 +128,9 @@ def test_the_note_of_an_undone_import_is_listed_and_written_on(api: Api, positio
     ("content", "status", "words"),
     [
         ([], 400, "the body must be a JSON object"),
-        ({"text": "x"}, 422, "a note is a text and a list of tags"),
-        ({"text": 1, "tags": [], "version": 0}, 422, "a note is a text and a list of tags"),
-        ({"text": "x", "tags": [1], "version": 0}, 422, "a note is a text and a list of tags"),
+        ({"text": "x"}, 422, "the body needs `text` and `tags`"),
+        ({"text": 1, "tags": [], "version": 0}, 422, "the body needs `text` and `tags`"),
+        ({"text": "x", "tags": [1], "version": 0}, 422, "the body needs `text` and `tags`"),
         ({"text": "x", "tags": [], "version": "1"}, 422, "the version is '1', not a whole number"),
         ({"text": "x", "tags": [], "version": True}, 422, "the version is 'True'"),
         ({"text": "x", "tags": [], "version": -1}, 422, "the version is '-1'"),

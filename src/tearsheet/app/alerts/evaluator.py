@@ -354,7 +354,7 @@ class AlertEvaluator:
                 "tearsheet.alerts_file",
                 level=logging.WARNING,
                 file=str(self._file),
-                reason=f"a line is no alert and is passed over: {error}",
+                reason=f"skipped an invalid line in the alerts file: {error}",
             )
             return
         self._save(alert)
@@ -411,7 +411,7 @@ def _call_listener(publish: Publish, alert: AlertEvent) -> None:
     try:
         publish(alert)
     except Exception:  # noqa: BLE001 - a third-party hook must not stop an evaluation
-        _log.exception("a publish hook failed on alert %s", alert.id)
+        _log.exception("alert listener failed for alert %s", alert.id)
 
 
 def _alert_not_found(identity: str) -> NotFoundError:

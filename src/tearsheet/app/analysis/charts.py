@@ -105,7 +105,7 @@ class Charts:
         """Return the calendar of a window. Raises UsageError for a rolling window, which has no dates."""
         window = chosen.window
         if window.last_trades is not None:
-            raise UsageError("a calendar is of a stretch of time", "leave rolling out")
+            raise UsageError("rolling is not supported here", "use dates instead")
         with self._ledger.snapshot():
             currency = self._currency(chosen)
             window = self._summaries.from_first_session(window, chosen.scope)

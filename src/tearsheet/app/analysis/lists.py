@@ -199,7 +199,7 @@ class Lists:
 
     def _row_range(self, window: Window, scope: Scope, after: PageCursor | None) -> RowRange:
         if window.last_trades is not None:
-            raise UsageError("a list is of a stretch of time", "leave rolling out")
+            raise UsageError("rolling is not supported here", "use dates instead")
         since, until = self._calendar.start(window.start), self._calendar.start(window.end)
         return RowRange(scope, since, until, after)
 

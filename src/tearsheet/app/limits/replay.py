@@ -22,7 +22,7 @@ from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar, Window
 
-NO_MARKS = "{name} counts what is open, which has no kept prices: judged on what was booked"
+NO_MARKS = "{name} uses open P&L, but no price history is stored; evaluated on realized P&L only"
 
 
 def replay_history(

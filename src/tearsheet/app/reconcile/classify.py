@@ -62,7 +62,7 @@ class _SingleCauses:
         if shown := self._from_fills_or_neighbor(key):
             return shown
         if self._position_differs(span):
-            return Cause("missing fill", f"the position differs since {self._differs_since(span)}")
+            return Cause("missing fill", f"the position has differed since {self._differs_since(span)}")
         if what in ("net", "balance"):
             fees = [self._gaps.get((name, span)) for name in ("fees", "paid")]
             if -self._gaps[key] in fees:

@@ -251,10 +251,7 @@ def _count_up(counts: DiskMap, content: int) -> int:
 
 
 def _disk_full_error(error: Exception) -> InputError:
-    return InputError(
-        f"what has to be remembered of the file does not fit on the disk: {error}",
-        "free some space, or choose another folder for temporary files in TMPDIR",
-    )
+    return InputError(f"not enough disk space for temporary data: {error}", "free disk space or set TMPDIR")
 
 
 def _write_temp_file(numbers: "array[int]") -> Sequence[int]:

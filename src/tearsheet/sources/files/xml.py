@@ -63,6 +63,5 @@ class XmlElements:
 
     def _reject_doctype(self, *_: object) -> None:
         raise FormatError(
-            f"{self._path}: it declares a document type, which no statement does",
-            "download the file again from the broker",
+            f"{self._path}: it declares a document type, which no statement does", "download the file again"
         )

@@ -66,7 +66,7 @@ class ReportTable:
 def instrument_of(path: Path, line: int, text: str, day: date, instruments: Instruments) -> Instrument:
     """Return the instrument that a report names. Raises FormatError with the line."""
     if not text:
-        raise FormatError(f"{path}, line {line}: no symbol", "export it with one")
+        raise FormatError(f"{path}, line {line}: no symbol", "export the report with the symbol column")
     instrument = instruments.resolve(text, day)
     if isinstance(instrument, UnknownInstrument):
         raise FormatError(f"{path}, line {line}: {instrument.reason}", instrument.hint)

@@ -270,7 +270,7 @@ def _detect_in_tables(
                 continue
             shape = CsvPosition(sniffed.encoding, "", list(cells), grid.resume_after)
             return DetectedFile(layout, sniffed.kind, shape, grid, header_values(layout, above))
-    raise choice.no_match_error() or empty_file_error(path, "holds no table")
+    raise choice.no_match_error() or empty_file_error(path, "contains no table")
 
 
 def _open_tables(path: Path, sniffed: FileKind) -> Sequence[TableSource]:
@@ -332,7 +332,7 @@ def _first_bytes(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             what = "folder" if path.is_dir() else "device or pipe"
-            raise InputError(f"{path} is a {what}, not a file", "name a file of fills")
+            raise InputError(f"{path} is a {what}, not a file", "choose a file")
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:

@@ -481,9 +481,7 @@ def _status(text: str, fill_id: str) -> _Kind | None:
             "allowed is fill, correction, bust",
         )
     if fill_id in _NO_ID:
-        raise RowError(
-            "missing_field", f"a {bare} has no fill_id", "it names the execution that it speaks of"
-        )
+        raise RowError("missing_field", f"a {bare} has no fill_id", "set it to the execution ID it refers to")
     return "correction" if bare == "correction" else "bust"
 
 

@@ -123,8 +123,8 @@ class RowFees:
         if len(sums) > 1:
             raise RowError(
                 "foreign_fee",
-                f"its fees are in several currencies: {', '.join(sorted(sums))}",
-                "write the fill in the generic format, with one fee",
+                f"the row has fees in several currencies: {', '.join(sorted(sums))}",
+                "import this fill in the generic format with one fee",
             )
         return next(((fee, unit) for unit, fee in sums.items()), (ZERO, ""))
 

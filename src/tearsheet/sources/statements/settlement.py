@@ -195,7 +195,7 @@ def _fee_from_cash(terms: TradeTerms, gross: Decimal, cash: Decimal, instrument:
         raise RowError(
             "contradiction",
             f"quantity × price is {to_plain_string(gross)}, but the cash that moved is {to_plain_string(cash)}",
-            "check side, quantity and price, and the multiplier of the instrument",
+            "check side, quantity, price and the contract multiplier",
         )
     return fee
 

@@ -348,12 +348,12 @@ def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_stated: 
     signs = {reader.number_format.sign_of(text) for text in reader.fees()}
     if fees.cost == "unknown" and -1 in signs:
         raise FormatError(
-            f"{path}: it has fees below 0, and nothing tells whether these are costs or rebates",
-            "say --fee-sign negative if they are costs, or --fee-sign positive if costs are above 0",
+            f"{path}: negative fees could be costs or rebates",
+            "set --fee-sign negative if they are costs, --fee-sign positive if costs are above 0",
         )
     if fees.cost == "negative" and 1 in signs and -1 not in signs:
         raise FormatError(
-            f"{path}: fees of its format are below 0, but all of its fees are above 0",
+            f"{path}: this format uses negative fees, but all fees are positive",
             "say --fee-sign positive if they are costs, or --fee-sign negative if they are rebates",
         )
 

@@ -9,7 +9,7 @@ from tearsheet.trade.fill import Rejection
 SHOWN = 500
 #: Longer names do not fit the index of every database.
 LONGEST_NAME = 200
-NAME_HINT = f"the name of an account, symbol or order is a text of at most {LONGEST_NAME} characters"
+NAME_HINT = f"names of accounts, symbols and orders have at most {LONGEST_NAME} characters"
 
 
 class RowProblem(Struct, frozen=True):

@@ -205,7 +205,7 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
     if length > LONGEST_LINE:
         return _too_long(length)
     if not r.symbol.strip():
-        return "missing_field", "symbol is empty", "every record names its symbol"
+        return "missing_field", "symbol is empty", "each record needs a symbol"
     if (problem := _name_problem(r)) is not None:
         return problem
     numbers = (
@@ -226,7 +226,7 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
         return (
             "bad_number",
             f"{name} is not a usable number, was {getattr(r, name)}",
-            "numbers are finite, below 10^18, with at most 18 decimals",
+            "must be finite, below 10^18, with at most 18 decimals",
         )
     if r.quantity <= 0:
         return (
@@ -241,7 +241,7 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
         return (
             "missing_result",
             f"outcome is {r.outcome}, but net_profit_loss and profit_loss are null",
-            "a closed record states its result",
+            "a closed trade needs its P&L",
         )
     return None
 

@@ -19,7 +19,7 @@ try:
     from psycopg.types.numeric import Int8Dumper
 except ImportError as error:
     raise StoreError(
-        f"DATABASE_URL names PostgreSQL, but its driver is not there: {error}",
+        f"DATABASE_URL is a PostgreSQL URL, but the driver is not installed: {error}",
         "pip install 'tearsheet[postgres]'",
     ) from error
 

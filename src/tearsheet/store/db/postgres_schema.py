@@ -41,7 +41,7 @@ def prepare(raw: Raw, name: str, lock_timeout: float) -> bool:
     if (encoding := session["encoding"]) != "UTF8":
         raise StoreError(
             f"the ledger {name} is a database in {encoding}, which cannot hold every text",
-            "create it with ENCODING 'UTF8' TEMPLATE template0",
+            "create the database with ENCODING 'UTF8' TEMPLATE template0",
         )
     return bool(session["read_only"])
 
@@ -57,7 +57,7 @@ def migrate(raw: Raw, name: str, read_only: bool, *, create: bool) -> None:
     if read_only:
         raise StoreError(
             f"the ledger {name} has the old schema {version} and cannot be written",
-            "point DATABASE_URL at the primary server once, so that it can be brought up to date",
+            "connect once to the primary server to migrate it",
         )
     with raw.transaction():
         # a second process finds the migration applied
@@ -91,7 +91,7 @@ def _reject_newer(version: int, name: str) -> None:
     if version > SCHEMA_VERSION:
         raise SchemaError(
             f"the ledger {name} has schema {version}, this Tearsheet knows up to {SCHEMA_VERSION}",
-            "use the Tearsheet that wrote it, or a newer one; or point DATABASE_URL elsewhere",
+            "upgrade Tearsheet, or use another DATABASE_URL",
         )
 
 

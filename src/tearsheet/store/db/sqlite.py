@@ -320,7 +320,7 @@ def _migrate(connection: SqliteConnection, *, create: bool) -> None:
     if version > SCHEMA_VERSION:
         raise SchemaError(
             f"the ledger {path} has schema {version}, this Tearsheet knows up to {SCHEMA_VERSION}",
-            "use the Tearsheet that wrote it, or a newer one; or point DATABASE_URL elsewhere",
+            "upgrade Tearsheet, or use another DATABASE_URL",
         )
     if connection.read_only:
         raise StoreError(

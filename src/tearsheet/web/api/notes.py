@@ -175,7 +175,7 @@ def _parse_body() -> tuple[NoteText, int]:
     content = json_object("text", "tags", "version")
     text, tags, version = (content.get(name) for name in ("text", "tags", "version"))
     if not isinstance(text, str) or not _is_string_list(tags):
-        raise HttpError(422, "a note is a text and a list of tags", _HINT)
+        raise HttpError(422, "the body needs `text` and `tags`", _HINT)
     if type(version) is not int or not 0 <= version <= _MAX_VERSION:
         raise HttpError(422, f"the version is {str(version)[:50]!r}, not a whole number", _HINT)
     return validate_note(text, tags or ()), version
