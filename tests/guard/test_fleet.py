@@ -216,7 +216,7 @@ def test_state_files_are_in_a_folder_and_each_has_one_guard(fleet: Fleet, tmp_pa
     (folder / "B.json").write_text("{half")
     with fleet.start("--all", "--state", str(folder)) as guard:
         assert guard.process.wait(60) == 65
-        assert "check by hand" in guard.said
+        assert "check the account manually" in guard.said
 
 
 @pytest.mark.parametrize("words", [(), ("--all", "--account", "A")])

@@ -328,7 +328,7 @@ def test_one_guard_at_a_time_and_a_state_that_is_whole(guarded: Guarded) -> None
         state.write_text("{half")
         with guarded.guard(side) as fourth:
             assert fourth.process.wait(60) == 65
-            assert "check by hand" in fourth.said
+            assert "check the account manually" in fourth.said
 
 
 @pytest.mark.parametrize(

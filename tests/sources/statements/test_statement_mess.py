@@ -223,7 +223,7 @@ def zipped(path: Path, *names: str) -> bytes:
         (b"%PDF-1.7\n%\xe2\xe3", "is a PDF", "export the statement as CSV"),
         (
             bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600),
-            "no workbook of Excel .*its sectors have an unknown size",
+            "not a valid Excel workbook .*its sectors have an unknown size",
             "save it as CSV",
         ),
         (b"PAR1" + bytes(40), "is a Parquet file", "CSV or JSON Lines"),
@@ -241,7 +241,7 @@ def test_an_archive_says_what_is_in_it(tmp_path: Path) -> None:
     content = zipped(path, "fills.csv", "b.csv", "c.csv", "d.csv", "e.csv", "f.csv")
     with pytest.raises(FormatError, match=r"fills\.csv, b\.csv, c\.csv, d\.csv, e\.csv and 1 more"):
         rows(path, content)
-    with pytest.raises(FormatError, match="no workbook of Excel or OpenDocument"):
+    with pytest.raises(FormatError, match="not a valid Excel workbook or OpenDocument"):
         rows(path, zipped(path, "mimetype", "content.xml"))
     with pytest.raises(FormatError, match=r"binary workbook of Excel \(\.xlsb\)"):
         rows(path, zipped(path, "xl/workbook.bin"))

@@ -6,9 +6,9 @@ from pathlib import Path
 from tearsheet.errors import FormatError
 
 _MARKS = (
-    (b"\x1f\x8b", "compressed (gzip)", "unpack it, and name the file that was in it"),
-    (b"7z\xbc\xaf\x27\x1c", "an archive (7-Zip)", "unpack it, and name a file that was in it"),
-    (b"Rar!", "an archive (RAR)", "unpack it, and name a file that was in it"),
+    (b"\x1f\x8b", "compressed (gzip)", "extract it and import the file in it"),
+    (b"7z\xbc\xaf\x27\x1c", "an archive (7-Zip)", "extract it and import the files in it"),
+    (b"Rar!", "an archive (RAR)", "extract it and import the files in it"),
     (b"%PDF", "a PDF", "export the statement as CSV, HTML, XML or Excel: a PDF has no rows"),
     (b"PAR1", "a Parquet file", "write it as CSV or JSON Lines"),
     (b"\x89PNG", "a picture", "export the data as CSV"),
