@@ -7,6 +7,7 @@ Use it inside one snapshot of the ledger, or inside a write transaction.
 
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Protocol
 
 from msgspec import Struct
@@ -43,7 +44,7 @@ class Balances:
         self._currency = settings.currency
         self._of_ledger = settings.starting_balance
 
-    @property
+    @cached_property
     def kept(self) -> KeptAccounts:
         """Return what is stated of the accounts."""
         return kept_accounts(self._ledger)
