@@ -183,12 +183,17 @@ def event_content_key(
     return f"e:{digest(content)}:{occurrence}"
 
 
+def gap_at(fill: Fill, code: GapCode, detail: str) -> Gap:
+    """Return what the books lack at a fill or event."""
+    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, code, detail)
+
+
 def unmatched_gap(fill: Fill) -> Gap:
     """Return that a fill closes what nothing opened."""
     quantity, price = to_plain_string(fill.quantity), to_plain_string(fill.price)
     what = f"{fill.account} {fill.side.value} {quantity} {fill.symbol} @ {price}"
     detail = f"{what} at {fill.time.isoformat()} closes what nothing opened"
-    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "unmatched_closes", detail)
+    return gap_at(fill, "unmatched_closes", detail)
 
 
 def unlike_gap(fill: Fill, multiplier: Decimal, currency: str) -> Gap:
@@ -197,4 +202,4 @@ def unlike_gap(fill: Fill, multiplier: Decimal, currency: str) -> Gap:
     its = f"{to_plain_string(multiplier)} {currency}"
     what = f"{fill.account} {fill.symbol} at {fill.time.isoformat()}"
     detail = f"{what}: a point is {own}, and {its} in the open position"
-    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "contradiction", detail)
+    return gap_at(fill, "contradiction", detail)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from tearsheet.trade.amount import ONE, ZERO, exact, proportional_share, ratio, to_plain_string, trade_value
-from tearsheet.trade.event import CARRY, CASH, Event, EventTerms, Gap, GapCode
+from tearsheet.trade.event import CARRY, CASH, Event, EventTerms, GapCode, gap_at
 from tearsheet.trade.event_booking import (
     MisfitError,
     at_most,
@@ -112,8 +112,7 @@ class EventBook(PartialBook):
             return []
 
     def _add_gap(self, event: Event, code: GapCode, detail: str) -> None:
-        gap = Gap(event.account, event.symbol, event.time, event.rank, event.key, code, detail)
-        self._gaps.append(gap)
+        self._gaps.append(gap_at(event, code, detail))
 
     def _charge(self, event: Event, carry: Decimal, fees: Decimal, gross: Decimal = ZERO) -> str:
         """Add carry and fees to the affected position; return its id, "" if there is none."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.trade.amount import EXACT, ZERO, to_plain_string
-from tearsheet.trade.event import Event, Gap, GapCode
+from tearsheet.trade.event import Event, Gap, GapCode, gap_at
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Booking, OpenPosition
 
@@ -139,9 +139,7 @@ def without_repeated(
                 f"{event.account} {event.symbol} at {event.time.isoformat()}: another {event.kind} of the day"
             )
             detail = f"{what} has other terms, and counts"
-            gaps.append(
-                Gap(event.account, event.symbol, event.time, event.rank, event.key, "contradiction", detail)
-            )
+            gaps.append(gap_at(event, "contradiction", detail))
     return [one.event for own in told.values() for one in own], gaps
 
 

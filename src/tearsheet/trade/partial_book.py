@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from tearsheet.trade.amount import ZERO, ratio, trade_value
-from tearsheet.trade.event import Gap
+from tearsheet.trade.event import Gap, gap_at
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, OpenPosition, StreamKey
 
@@ -92,9 +92,7 @@ class PartialBook(Book):
         position.cost, position.gross, position.closed_by = ZERO, gross, _ORPHAN
         self.closed.append(position.position())
         detail = f"{fill.account} {fill.symbol} at {fill.time.isoformat()}: its cost follows from the broker's result"
-        self._gaps.append(
-            Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "opening_from_reported", detail)
-        )
+        self._gaps.append(gap_at(fill, "opening_from_reported", detail))
         signed = quantity if fill.side is Side.BUY else -quantity
         part = 1 if known else 0
         booking = Booking(

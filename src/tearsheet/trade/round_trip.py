@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.trade.amount import ZERO, exact, proportional_share, to_plain_string
-from tearsheet.trade.event import Gap
+from tearsheet.trade.event import Gap, gap_at
 from tearsheet.trade.fill import Fill, Side
 
 #: One trade has times so far apart in two lists.
@@ -157,4 +157,4 @@ def _gap(fill: Fill, rest: Decimal) -> Gap:
         f"{fill.account} {fill.symbol} at {fill.time.isoformat()}: a closed trade states {fill.side.value} {whole} @ "
         f"{price}, executions account for {to_plain_string(fill.quantity - rest)} of it"
     )
-    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "executions_missing", detail)
+    return gap_at(fill, "executions_missing", detail)
