@@ -278,6 +278,15 @@ def test_a_flex_query_of_several_tables_is_read_whole(place: Place) -> None:
 
 SCHWAB = '"Date","Action","Symbol","Description","Quantity","Price","Fees & Comm","Amount"\n'
 ROBINHOOD = '"Activity Date","Process Date","Settle Date","Instrument","Description","Trans Code","Quantity","Price","Amount"\n'
+DEGIRO = (
+    "Date,Time,Product,ISIN,Reference exchange,Venue,Quantity,Price,,Local value,,Value EUR,Exchange rate,AutoFX Fee,"
+    "Transaction and/or third party fees EUR,Total EUR,Order ID,\n"
+)
+FREETRADE = (
+    "Title,Type,Timestamp,Account Currency,Total Amount,Buy / Sell,Ticker,ISIN,Price per Share in Account Currency,"
+    "Stamp Duty,Quantity,Venue,Order ID,Order Type,Instrument Currency,Total Shares Amount,Price per Share,FX Rate,"
+    "Base FX Rate,FX Fee (BPS),FX Fee Amount,Stock Split Rate of Share Outturn From,Stock Split Rate of Share Outturn To\n"
+)
 FIDELITY = "Run Date,Action,Symbol,Description,Type,Quantity,Price ($),Commission ($),Fees ($),Accrued Interest ($),Amount ($),Settlement Date\n"
 TASTYTRADE = (
     "Date,Type,Sub Type,Action,Symbol,Instrument Type,Description,Value,Quantity,Average Price,Commissions,Fees,Multiplier,"
@@ -362,6 +371,63 @@ BROKERS: dict[str, tuple[str, list[str], list[str], list[str]]] = {
         "2026-11-16T10:00:00-0500,Trade,Buy to Open,BUY_TO_OPEN,NVDA,Equity,Bought 10 NVDA @ 100.00,-1000.00,10,-100.00,0.00,0.00,,,,,,,1,-1000.00,USD\n",
         [],
         ["A NVDA 100"],
+        [],
+    ),
+    "fidelity: cancelled trades, and one that is booked again as of its day": (
+        FIDELITY + "11/19/2026,YOU SOLD XYZ (Cash),XYZ,XYZ,Cash,-10,210,,0.03,,2099.97,11/20/2026\n"
+        "11/18/2026,YOU BOUGHT AS OF 11-16-26 XYZ (Cash),XYZ,XYZ,Cash,10,199,,,,-1990,11/17/2026\n"
+        "11/18/2026,BUY CANCEL AS OF 11-16-26 XYZ (Cash),XYZ,XYZ,Cash,-10,200,1.3,,,2001.3,11/17/2026\n"
+        "11/17/2026,YOU SOLD ABC (Cash),ABC,ABC,Cash,-5,12,,,,60,11/18/2026\n"
+        "11/17/2026,CANCELED SELL ABC (Cash),ABC,ABC,Cash,5,13,,,,-65,11/18/2026\n"
+        "11/17/2026,YOU SOLD ABC (Cash),ABC,ABC,Cash,-5,13,,,,65,11/18/2026\n"
+        "11/16/2026,YOU BOUGHT ABC (Cash),ABC,ABC,Cash,5,10,,,,-50,11/17/2026\n"
+        "11/16/2026,YOU BOUGHT XYZ (Cash),XYZ,XYZ,Cash,10,200,1.3,,,-2001.3,11/17/2026\n",
+        ["ABC 10", "XYZ 109.97"],
+        [],
+        [],
+    ),
+    "schwab: a cancelled purchase": (
+        SCHWAB + '"11/19/2026","Sell","XYZ","XYZ CO","10","$210.00","$0.03","$2,099.97"\n'
+        '"11/18/2026 as of 11/16/2026","Buy","XYZ","XYZ CO","10","$199.00","","-$1,990.00"\n'
+        '"11/18/2026","Cancel Buy","XYZ","XYZ CO","10","$200.00","$1.30","$2,001.30"\n'
+        '"11/16/2026","Buy","XYZ","XYZ CO","10","$200.00","$1.30","-$2,001.30"\n',
+        ["XYZ 109.97"],
+        [],
+        [],
+    ),
+    "schwab: the cash of index options, in the row of their end or in its own": (
+        SCHWAB + '"10/16/2026","Assigned","SPX 10/16/2026 5000.00 P","PUT S & P 500","1","","","-$2,500.00"\n'
+        '"11/17/2026","Cash Settlement","SPX 11/17/2026 5100.00 C","CALL S & P 500","","","","$700.00"\n'
+        '"11/17/2026","Exchange or Exercise","SPX 11/17/2026 5100.00 C","CALL S & P 500","-1","","",""\n'
+        '"11/16/2026","Buy to Open","SPX 11/17/2026 5100.00 C","CALL S & P 500","1","$5.00","$0.65","-$500.65"\n'
+        '"10/12/2026","Sell to Open","SPX 10/16/2026 5000.00 P","PUT S & P 500","1","$12.00","$1.50","$1,198.50"\n',
+        ["SPX   261016P05000000 -1301.5", "SPXW  261117C05100000 199.35"],
+        [],
+        [],
+    ),
+    "degiro: another ISIN, and a split of it, each as a sale and a purchase": (
+        DEGIRO
+        + '18-11-2026,17:10,NEWCO,NL2,EAM,XAMS,-40,"6,0000",EUR,"240,00",EUR,"240,00",,,"-2,00","238,00",id-3,\n'
+        '18-11-2026,17:11,THIRD NEW,NL4,EAM,XAMS,-5,"11,0000",EUR,"55,00",EUR,"55,00",,,"-2,00","53,00",id-4,\n'
+        '17-11-2026,11:00,NEWCO,NL2,EAM,XAMS,40,"5,0000",EUR,"-200,00",EUR,"-200,00",,,,"-200,00",,\n'
+        '17-11-2026,11:00,NEWCO,NL2,EAM,XAMS,-10,"20,0000",EUR,"200,00",EUR,"200,00",,,,"200,00",,\n'
+        '17-11-2026,10:00,NEWCO,NL2,EAM,XAMS,10,"20,0000",EUR,"-200,00",EUR,"-200,00",,,,"-200,00",,\n'
+        '17-11-2026,10:00,OLDCO,NL1,EAM,XAMS,-10,"20,0000",EUR,"200,00",EUR,"200,00",,,,"200,00",,\n'
+        '17-11-2026,09:30,THIRD NEW,NL4,EAM,XAMS,5,"10,0000",EUR,"-50,00",EUR,"-50,00",,,,"-50,00",,\n'
+        '17-11-2026,09:30,THIRD OLD,NL3,EAM,XAMS,-5,"10,0000",EUR,"50,00",EUR,"50,00",,,,"50,00",,\n'
+        '16-11-2026,15:31,OLDCO,NL1,EAM,XAMS,10,"19,0000",EUR,"-190,00",EUR,"-190,00",,,"-2,00","-192,00",id-1,\n'
+        '16-11-2026,15:32,THIRD OLD,NL3,EAM,XAMS,5,"9,0000",EUR,"-45,00",EUR,"-45,00",,,"-2,00","-47,00",id-2,\n',
+        ["NL2 46", "NL4 6"],
+        [],
+        [],
+    ),
+    "freetrade: a split with its rate": (
+        FREETRADE
+        + "Nvidia,ORDER,2026-11-18T15:16:15.350Z,GBP,400.40,SELL,NVDA,US1,13.4,0.00,30,XNAS,2,MARKET,USD,510,17,1.27,1.27,39,1.60,,\n"
+        "Nvidia,STOCK_SPLIT,2026-11-17T06:00:00.000Z,GBP,,,NVDA,US1,,,,,,,USD,,,,,,,1,10\n"
+        "Nvidia,ORDER,2026-11-16T15:16:15.350Z,GBP,302.00,BUY,NVDA,US1,100,0.00,3,XNAS,1,MARKET,USD,381,127,1.27,1.27,39,2.00,,\n",
+        ["NVDA 98.4"],
+        [],
         [],
     ),
 }

@@ -178,6 +178,22 @@ def day_of(day: int) -> Window:
 FILLS = "account,symbol,time,side,quantity,price,commission,fill_id"
 
 
+def test_a_round_trip_whose_fee_is_in_a_third_coin(place: Place) -> None:
+    rows = (
+        "symbol,side,quantity,entry_time,entry_price,exit_time,exit_price,commission,fee_currency,currency",
+        "BTCUSDT,long,1,2026-11-16T10:00:00Z,50000,2026-11-16T12:00:00Z,50100,0.002,BNB,USDT",
+    )
+    place.write("a.csv", "\n".join(rows) + "\n")
+    with place.tracker() as tracker:
+        report = tracker.import_file(place.folder / "a.csv", account="A")
+        assert (report.new, report.events, report.rejected) == (2, 1, 0)
+        week = tracker.get_summary("weekly")
+        assert (week.currency, week.value("net_pnl")) == ("USDT", Decimal(100))
+        assert tracker.get_summary("weekly", currency="BNB").value("fees") == Decimal("0.002")
+        assert "foreign_fee" in [reason.code for reason in week.partial_reasons]
+        assert tracker.verify().differences == []
+
+
 def test_a_fee_in_a_third_coin_stands_in_its_own_currency(place: Place) -> None:
     rows = (
         "A,ADA/USDT,2026-11-16T10:00:00Z,BUY,1,1000,0.00125,1,USDT,BNB,",

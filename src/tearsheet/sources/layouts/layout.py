@@ -323,7 +323,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     `position_words` are sides, in lower case, that name the position: an order that closes it is on the opposite one.
     A field `moved_unit` is the coin that a row moved: of a pair, the row in the quote states the fee of its fill alone.
     `options`: with `spelled`, options are named by their parts, because they are not of the US. `requires`
-    are fields without which a row is rejected, with the reason; `a or b` is satisfied by either.
+    are fields without which a row is rejected, with the reason, or is one of the action `otherwise`; `a or b` is
+    satisfied by either.
     """
 
     title: str
@@ -356,6 +357,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     contract_sizes: dict[str, str] = {}
     options: Literal["occ", "spelled"] = "occ"
     requires: dict[str, str] = {}
+    otherwise: Action | Literal[""] = ""
     lots: bool = False
     ambiguous: Literal["rejected", "equity"] = "rejected"
     quotes: list[str] = []

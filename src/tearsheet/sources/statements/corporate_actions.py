@@ -82,7 +82,8 @@ def _groups(moves: Sequence[ShareMove]) -> Iterator[list[ShareMove]]:
     groups: dict[tuple[str, ...], list[ShareMove]] = defaultdict(list)
     for move in moves:
         account = "" if move.kind == "transfer" else move.raw.account
-        name = move.group or f"{_day(move)} {_symbol(move.raw.symbol) or move.parent}"
+        when = _instant(move) if move.kind == "rename" else _day(move)
+        name = move.group or f"{when} {_symbol(move.raw.symbol) or move.parent}"
         groups[account, move.kind, "id" if move.group else "", name].append(move)
     return _joined(_with_cash(list(groups.values())))
 
@@ -105,27 +106,38 @@ def _with_cash(groups: list[list[ShareMove]]) -> list[list[ShareMove]]:
 
 def _joined(groups: list[list[ShareMove]]) -> Iterator[list[ShareMove]]:
     """Yield groups, where two of a day are the two sides of one action, or its shares and its cash, together."""
-    loose: dict[tuple[str, str, str], list[list[ShareMove]]] = defaultdict(list)
+    loose: list[list[ShareMove]] = []
     for group in groups:
         first = group[0]
         if first.group or first.kind not in _REPLACES or not (_is_went(group) or _is_came(group)):
             yield group
         else:
-            loose[first.raw.account, first.kind, _day(first)].append(group)
-    for sides in loose.values():
-        went, came = [g for g in sides if _is_went(g)], [g for g in sides if not _is_went(g)]
-        if len(went) == len(came) == 1:
-            yield [*went[0], *came[0]]
-        else:
-            yield from sides
+            loose.append(group)
+    for when in (_instant, _day):
+        pairs: dict[tuple[str, str, str], list[list[ShareMove]]] = defaultdict(list)
+        for group in loose:
+            pairs[group[0].raw.account, group[0].kind, when(group[0])].append(group)
+        loose = []
+        for sides in pairs.values():
+            went, came = [g for g in sides if _is_went(g)], [g for g in sides if not _is_went(g)]
+            if len(went) == len(came) == 1:
+                yield [*went[0], *came[0]]
+            else:
+                loose += sides
+    yield from loose
 
 
 def _is_went(group: Sequence[ShareMove]) -> bool:
-    return all(move.quantity < ZERO for move in group) and not _cash(group)
+    is_bare = group[0].kind == "rename" or not _cash(group)  # the worth of what is renamed is no cash
+    return is_bare and all(move.quantity < ZERO for move in group)
 
 
 def _is_came(group: Sequence[ShareMove]) -> bool:
     return all(move.quantity > ZERO for move in group)
+
+
+def _instant(move: ShareMove) -> str:
+    return move.raw.time
 
 
 def _day(move: ShareMove) -> str:
@@ -281,7 +293,8 @@ def _rename(group: Sequence[ShareMove]) -> list[RawEvent]:
         raise _refused(group, "the old or the new symbol is not stated", _STATE_IT)
     if old == new:
         if first.quantity:
-            raise _refused(group, "the other of its two rows is not in the file", _STATE_IT)
+            why = "the other of its two rows is not in the file, unless it is a spin-off or stock dividend"
+            raise _refused(group, why, _STATE_IT)
         return []
     return [_event(group, "rename", old, terms=EventTerms(to=new))]
 

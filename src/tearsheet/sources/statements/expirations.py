@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from tearsheet.sources.layouts.layout import Layout
-from tearsheet.sources.statements.raw_fill import RawFill, canonical
+from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, canonical
 from tearsheet.sources.statements.row_rules import PickedRow, RuleMapper
-from tearsheet.sources.text.contracts import expiry_of
+from tearsheet.sources.text.contracts import expiry_of, is_cash_settled
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
@@ -83,6 +83,28 @@ class Expirations:
         raw = pending.mapper.raw_fill(PickedRow({**values, **changed}, pending.row.fees), quantity)
         raw.time = self._time(values, raw)
         return raw
+
+    def settlement(self, pending: PendingExpiration, raw: RawFill) -> RawEvent | None:
+        """Return the cash that the row of an index option states beside its end. Raises RowError."""
+        values = pending.row.values
+        if self._is_signed or not is_cash_settled(raw.symbol):
+            return None
+        text = values.get("cash") or values.get("amount") or ""
+        try:
+            cash = self._number_format.parse(text)
+        except ValueError as error:
+            raise RowError("bad_number", f"amount {error}", "allowed is a number") from None
+        if not cash:
+            return None
+        return RawEvent(
+            kind="cash_settlement",
+            amount=canonical(cash),
+            account=raw.account,
+            symbol=raw.symbol,
+            time=raw.time,
+            currency=raw.currency,
+            asset_class=raw.asset_class,
+        )
 
     def set_side(self, pending: PendingExpiration, raw: RawFill) -> bool:
         """Set the side of an end; return whether a trade of the file restates it. Raises RowError."""

@@ -219,6 +219,9 @@ class FillParser:
             )
             symbol, multiplier = instrument.symbol, instrument.multiplier
             currency = currency or instrument.currency
+        if raw.cash is not None and raw.terms.price is not None:
+            worth = EXACT.multiply(EXACT.multiply(raw.quantity, raw.terms.price), multiplier)
+            raw.commission = EXACT.minus(EXACT.add(worth, raw.cash))
         held_at = self._times.start_of_day(raw.held_on.strip()) if raw.held_on.strip() else None
         event_id = raw.event_id.strip()
         if len(account) + len(symbol) + len(event_id) > LONGEST_NAME:

@@ -130,6 +130,8 @@ class RawEvent(Struct, gc=False):
     position_side: str = ""
     held_on: str = ""
     multiplier: Decimal | None = None
+    #: what a cancellation moved, where no column states its fee
+    cash: Decimal | None = None
     #: amount and currency that a conversion came to
     received: tuple[Decimal, str] | None = None
 

@@ -304,6 +304,10 @@ def raw_event(
         amount = None  # the worth of the shares, which did not move
     shares = values.get("quantity", "")
     shares = f"-{shares[:-1]}" if shares[-1:] in ("S", "s") else shares  # as some brokers write what went
+    quantity = (number("quantity", shares)[0] or ZERO) if kind in CHANGES else ZERO
+    if kind == "cancel" and layout.quantity == "unsigned":
+        side = layout.side_words(1, -1).get(values.get("side", "").casefold(), 0)
+        quantity = EXACT.multiply(quantity.copy_abs(), Decimal(side)) if side else quantity
     if amount is not None and kind in rules.unsigned:
         amount = EXACT.minus(amount.copy_abs())
     received = _received(kind, values, number)
@@ -313,7 +317,8 @@ def raw_event(
     return RawEvent(
         kind=kind,
         amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
-        quantity=(number("quantity", shares)[0] or ZERO) if kind in CHANGES else ZERO,
+        quantity=quantity,
+        cash=amount if kind == "cancel" and not layout.fees.columns else None,
         commission=_event_fee(kind, amount, values, fees, layout, number),
         terms=_terms(kind, values, number) if kind in CHANGES else _beside(values, number),
         account=values.get("account", ""),

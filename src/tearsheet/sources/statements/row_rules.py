@@ -257,16 +257,19 @@ class RuleMapper:
         fees = self._fees.texts(cells)
         event_kind = kind.kind if isinstance(kind, EventRow) else None
         action = kind.action if isinstance(kind, ActionRow) else None
-        if event_kind is None and action is None:
-            self._require(values, fees)
+        if event_kind is None and action is None and self._lacks(values, fees):
+            action = self._layout.otherwise or None
         return PickedRow(values, fees, self._exit_fees.texts(cells), event_kind, action)
 
-    def _require(self, values: Mapping[str, str], fees: Sequence[str]) -> None:
-        """Check that the row has the fields that a trade of the layout has. Raises RowError."""
+    def _lacks(self, values: Mapping[str, str], fees: Sequence[str]) -> bool:
+        """Return whether the row lacks fields that a trade has. Raises RowError where no action has none."""
         for fields, reason in self._layout.requires.items():
             stated = [values.get(field) for field in fields.split(" or ")]
             if not any(stated) and not ("commission" in fields and any(map(self._is_number, fees))):
+                if self._layout.otherwise:
+                    return True
                 raise RowError("unknown_row", reason, self._layout.notes or _WRITE_IT)
+        return False
 
     def _is_number(self, text: str) -> bool:
         """Return whether a text is no empty cell and not 0."""

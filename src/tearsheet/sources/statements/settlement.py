@@ -118,7 +118,7 @@ class Settlement(Struct, frozen=True):
         """Return quantity and commission, with the fee in the currency of the trade. Raises RowError.
 
         A fee in a third currency is converted by the rate of the row, else by that of the user. Without one it stands
-        in its own, as `raw.foreign_fee`; a correction, a bust and a side of a round trip are rejected then.
+        in its own, as `raw.foreign_fee`; a correction and a bust are rejected then.
         """
         with exact():
             gross = trade_value(terms.quantity, terms.price, instrument.multiplier)
@@ -145,7 +145,7 @@ class Settlement(Struct, frozen=True):
         rate = raw.fee_worth or self.rates.get(money)
         if not (money.isascii() and re.fullmatch(COIN_PATTERN, money.upper())):
             raise RowError("bad_value", f"the currency of the fee is no code, was {money!r}", "such as USD")
-        if rate is None and not (raw.leg or raw.status.strip().casefold() not in ("", "fill")):
+        if rate is None and raw.status.strip().casefold() in ("", "fill"):
             raw.foreign_fee = (fee, currency_code(money) or money)
             return quantity, ZERO
         if rate is None or rate <= ZERO:

@@ -189,6 +189,10 @@ class TableReader:
             yield describe_span(rejected, self._table.last_line)
             return
         yield from fills
+        for raw in (row.entry, row.exit):
+            own = next((one for one, parsed in zip(made, raws, strict=True) if parsed is raw), None)
+            if isinstance(own, Fill):
+                yield from filter(None, [parser.foreign_fee(own, raw)])
         if (stated := row.exit.swap_event()) and (swap := parser.parse_event(stated, self.line, cells)):
             yield swap
 
@@ -209,13 +213,16 @@ class TableReader:
             self._current_line = pending.line
             try:
                 is_restated = expirations.set_side(pending, raw)
+                settled = expirations.settlement(pending, raw)
             except RowError as bad:
                 yield self._reject_expiration(parser, pending, bad)
                 continue
             if is_restated:
                 self.skipped[STATED_TWICE] += 1
-            elif (made := parser.parse(raw, pending.line, pending.cells)) is not None:
-                yield made
+                continue
+            yield from filter(None, [parser.parse(raw, pending.line, pending.cells)])
+            if settled is not None:
+                yield from filter(None, [parser.parse_event(settled, pending.line, pending.cells)])
 
     def _reject_expiration(self, parser: FillParser, pending: PendingExpiration, bad: RowError) -> Rejection:
         account = pending.row.values.get("account") or self._account

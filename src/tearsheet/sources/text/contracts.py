@@ -29,6 +29,7 @@ _PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/_]([A-Z0-9]{2,10})$")
 
 #: Roots of the options on an index that do not expire on its monthly day.
 _WEEKLY_ROOTS = {"SPX": "SPXW", "RUT": "RUTW", "NDX": "NDXP", "VIX": "VIXW"}
+_CASH_SETTLED = {*_WEEKLY_ROOTS, *_WEEKLY_ROOTS.values(), "XSP", "MRUT", "XND", "DJX", "OEX", "XEO"}
 
 
 def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
@@ -61,6 +62,11 @@ def _series(root: str, expiry: date, stated: str) -> str:
     monthly = third_friday - timedelta(days=30) if root == "VIX" else third_friday
     is_near = abs(expiry - monthly) <= timedelta(days=1)  # the day before a holiday
     return weekly if stated or not is_near else root
+
+
+def is_cash_settled(symbol: str) -> bool:
+    """Return whether the OCC symbol of an option is on an index, which no shares deliver."""
+    return symbol[:6].strip() in _CASH_SETTLED
 
 
 def spelled_contract(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
