@@ -502,3 +502,14 @@ def test_an_activity_statement_is_read_with_all_its_parts(place: Place) -> None:
         assert (week.value("costs"), week.value("tax")) == (2, Decimal("1.12"))
         assert week.value("flows") == 5000
         assert week.notes == ()
+
+
+def test_the_end_of_an_option_opens_nothing(place: Place) -> None:
+    thinkorswim = (
+        "Account Statement for 1SCHW since 11/1/26 through 11/19/26\n\nCash Balance\n"
+        "DATE,TIME,TYPE,REF #,DESCRIPTION,Misc Fees,Commissions & Fees,AMOUNT,BALANCE\n"
+        '11/17/26,18:00:00,EXP,="3",Removed due to Expiration: EXP: 2.0 .XYZ261117P50,,,0.00,"1,000.00"\n'
+    )
+    _, held, lacking = books(place, "other.csv", thinkorswim)
+    assert held == []
+    assert "unmatched_closes" in lacking

@@ -55,3 +55,17 @@ def test_averaging_in_is_harmonic(place: Place, number: int) -> None:
         short, long = closed(tracker)
     assert (long.quantity, long.average_entry, long.net) == (3000, 5625, 0)
     assert (short.quantity, short.net) == (1000, Decimal("0.2") - Decimal("0.177777777777"))
+
+
+def test_funding_of_an_inverse_contract_is_of_its_position(place: Place) -> None:
+    text = (
+        "Uid,Contracts,Filled Type,Filled Quantity,Filled Price,Order Type,Fee Rate,Trading Fee,Direction,"
+        "Transaction Time(UTC+0),Transaction ID,Order No.\n"
+        "1,ETHUSD,Trade,1000,2500,Market,0.00055,0.00022,Long,2026-03-02 12:00:00,t2,o2\n"
+        "1,ETHUSD,Funding,1000,2100,-,0.0001,-0.0000476,Short,2026-03-02 11:00:00,f1,-\n"
+        "1,ETHUSD,Trade,1000,2000,Market,0.00055,0.000275,Short,2026-03-02 10:00:00,t1,o1\n"
+    )
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("bybit.csv", text))
+        [trade] = closed(tracker)
+    assert (trade.currency, trade.gross, trade.carry) == ("ETH", Decimal("-0.1"), Decimal("0.0000476"))

@@ -17,7 +17,7 @@ numbers = TextCache(NumberFormat(".").parse)
 def test_the_fields_are_those_of_layouts() -> None:
     assert RawFill.__struct_fields__ == (
         *FIELDS,
-        *("bad_number", "leg", "accrued", "fraction", "swap", "swap_currency", "foreign_fee"),
+        *("bad_number", "leg", "accrued", "fraction", "swap", "swap_currency", "foreign_fee", "is_end"),
     )
 
 

@@ -300,10 +300,10 @@ def _numbered_rows(
             yield line, row
             continue
         if has_effect:
-            effect = statement.effect(row)
-            unmatched.add(row, effect, line)
-            if effect == "close" and not isinstance(row, Event):
-                row = structs.replace(row, closes=True, reported=statement.reported_net)
+            unmatched.add(row, statement.effect(row), line)
+        is_fill = not isinstance(row, Event)
+        if is_fill and (has_effect or statement.is_end) and statement.effect(row) == "close":
+            row = structs.replace(row, closes=True, reported=statement.reported_net)
         ahead = future_fill(row, file, line, now) if row.time > latest else None
         yield line, ahead or row
 

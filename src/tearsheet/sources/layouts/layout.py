@@ -451,7 +451,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     def missing(self, places: HeaderPlaces) -> list[str]:
         """Return the required columns that a header lacks."""
         lacking = [title for title, names in self.requirements if places.first(names) is None]
-        if self.recognised_by.only and len(places) > len(self._named(places)):
+        if self.recognised_by.only and len({*places.values()} - {places.get("")}) > len(self._named(places)):
             lacking.append("no other column")
         is_other = any(all(places.place(name) is not None for name in names) for names in self.tables)
         return [] if is_other else lacking

@@ -229,7 +229,7 @@ def _detect_csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: 
         shape = CsvPosition(encoding, separator, header, number)
         grid = CsvTable(path, encoding, separator)
         above = _lines_above(path, encoding, number) if layout.preamble or layout.titles else []
-        return DetectedFile(layout, "csv", shape, grid, header_values(layout, above))
+        return DetectedFile(layout, "csv", shape, grid, header_values(layout, above, separator))
     raise choice.no_match_error() or empty_file_error(path, "holds no text")
 
 
@@ -238,12 +238,16 @@ def _lines_above(path: Path, encoding: str, line: int) -> list[str]:
         return list(itertools.islice(lines, line - 1))
 
 
-def header_values(layout: Layout, above: Sequence[str]) -> dict[str, str]:
-    """Return the values that the lines above the table state, by the patterns of the layout."""
+def header_values(layout: Layout, above: Sequence[str], separator: str = ",") -> dict[str, str]:
+    """Return the values that the lines above the table state, by the patterns of the layout.
+
+    A line is compared as written, and as its cells that are not empty, whatever separates and quotes them.
+    """
     fields = {}
+    lines = [*above, *(",".join(filter(None, cells)) for cells in csv.reader(above, delimiter=separator))]
     for field, pattern in layout.preamble.items():
         search = re.compile(pattern, re.IGNORECASE).search
-        match = next((m for text in above if (m := search(text.strip()))), None)
+        match = next((m for text in lines if (m := search(text.strip()))), None)
         if match is not None:
             fields[field] = match[1].strip()
     title = next((bare for text in reversed(above) if (bare := text.strip(_BLANK))), "")

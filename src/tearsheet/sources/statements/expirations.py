@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from tearsheet.sources.layouts.layout import Layout
-from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, canonical
-from tearsheet.sources.statements.row_rules import PickedRow, RuleMapper
+from tearsheet.sources.statements.raw_fill import PickedRow, RawEvent, RawFill, canonical
+from tearsheet.sources.statements.row_rules import RuleMapper
 from tearsheet.sources.text.contracts import expiry_of, is_cash_settled
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError
@@ -82,6 +82,7 @@ class Expirations:
             changed["price"] = "0"
         raw = pending.mapper.raw_fill(PickedRow({**values, **changed}, pending.row.fees), quantity)
         raw.time = self._time(values, raw)
+        raw.is_end = event != "delivery"
         return raw
 
     def settlement(self, pending: PendingExpiration, raw: RawFill) -> RawEvent | None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.sources.files.csv_rows import extra_columns_problem
-from tearsheet.sources.layouts.layout import FIELDS, Layout
+from tearsheet.sources.layouts.layout import FIELDS, Action, Layout
 from tearsheet.sources.text.contracts import is_fraction
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
@@ -79,6 +79,7 @@ class RawFill(Struct, gc=False):
     swap: Decimal | None = None
     swap_currency: str = ""
     foreign_fee: tuple[Decimal, str] | None = None
+    is_end: bool = False
 
     def accrued_interest(self, side: Side) -> "RawEvent | None":
         """Return the accrued interest of a bond: paid with a purchase, received with a sale."""
@@ -149,6 +150,32 @@ class InvalidRow(Struct, frozen=True):
 
     problem: RowProblem
     account: str | None = None
+
+
+class RoundTripRow(Struct, frozen=True):
+    """Both fills of a round trip, and its result in `currency` if the row states one.
+
+    The first is the entry; of a row that states what was bought and what was sold, the earlier one is.
+    """
+
+    entry: RawFill
+    exit: RawFill
+    result: Decimal | None
+    currency: str
+    gross: Decimal | None = None
+
+
+class PickedRow(Struct, frozen=True):
+    """The texts of a row by field, and those of its fee columns; with an event, a position ends by it.
+
+    `kind` is that of an event with money, `action` the corporate action of its shares.
+    """
+
+    values: dict[str, str]
+    fees: Sequence[str] = ()
+    exit_fees: Sequence[str] = ()
+    kind: EventKind | None = None
+    action: Action | None = None
 
 
 class ProblemMapper:

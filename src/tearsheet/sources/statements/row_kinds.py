@@ -14,6 +14,24 @@ from tearsheet.trade.event import EventKind
 
 _ANY = "*"
 _LONGEST = 300
+#: 0 as files write it, such as 0.00 and -0.
+_NOUGHT = re.compile(r"[-+]?0+(?:[.,]0+)?")
+#: Words that begin a row of sums.
+_TOTALS = frozenset(
+    (
+        "total",
+        "totals",
+        "grand total",
+        "subtotal",
+        "sum",
+        "summe",
+        "gesamt",
+        "totale",
+        "suma",
+        "somme",
+        "итого",
+    )
+)
 _REMEMBERED = 1000
 _FILLS_HINT = "import the event as fills in the generic format"
 _OTHER_LEVELS = "other_levels"
@@ -119,6 +137,8 @@ class _RowTest:
             for known, pattern in self._open_words:
                 if pattern.fullmatch(word):
                     return self._words[known]
+        if _NOUGHT.fullmatch(word) and (nought := next(filter(_NOUGHT.fullmatch, self._words), None)):
+            return self._words[nought]
         if _ANY in self._words:
             return self._words[_ANY]
         trades = sorted(word.casefold() for word in self._rule.trades)
@@ -204,6 +224,13 @@ def _is_trade(classifier: RowClassifier, cells: Sequence[str]) -> bool:
         return classifier.classify(cells) is None
     except (RowError, IndexError):  # a row may be shorter than its header
         return False
+
+
+def is_total(cells: Sequence[str], time: int) -> bool:
+    """Return whether a row is one of sums: it begins with a word for them, and its cell at `time` has no digit."""
+    first = next((text for cell in cells if (text := cell.strip())), "")
+    is_named = first.rstrip(" :").casefold() in _TOTALS
+    return is_named and not any(map(str.isdigit, cells[time] if time < len(cells) else ""))
 
 
 def normalize_word(cell: str) -> str:

@@ -7,15 +7,23 @@ from functools import partial
 from operator import itemgetter
 from typing import Protocol
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from tearsheet.sources.files.csv_rows import extra_columns_problem
 from tearsheet.sources.layouts.header import header_places
-from tearsheet.sources.layouts.layout import Action, ExtractPattern, Layout
+from tearsheet.sources.layouts.layout import ExtractPattern, Layout
 from tearsheet.sources.layouts.naming import InstrumentNaming
 from tearsheet.sources.layouts.sides import SideRules
 from tearsheet.sources.statements.corporate_actions import ShareMove, share_move
-from tearsheet.sources.statements.raw_fill import InvalidRow, RawEvent, RawFill, TextCache, bad_number
+from tearsheet.sources.statements.raw_fill import (
+    InvalidRow,
+    PickedRow,
+    RawEvent,
+    RawFill,
+    RoundTripRow,
+    TextCache,
+    bad_number,
+)
 from tearsheet.sources.statements.row_kinds import (
     ActionRow,
     EventRow,
@@ -23,6 +31,7 @@ from tearsheet.sources.statements.row_kinds import (
     RowClassifier,
     SkippedRow,
     UnfilledRow,
+    is_total,
     normalize_word,
 )
 from tearsheet.sources.statements.row_money import (
@@ -82,37 +91,13 @@ _LONGEST_TEXT = 300
 
 #: Name under which orders without a fill are counted.
 UNFILLED = "unfilled_orders"
+#: Name under which rows of sums are counted.
+TOTALS = "totals"
 #: Under which name rows are counted that state what a fill did to the money.
 OTHER_SIDE = "money_of_trades"
 _ONLY_CLOCK = re.compile(r"^\d{1,2}:\d\d")
 _WRITE_IT = "import this fill in the generic format"
 _SWAPPED = str.maketrans(",.", ".,")
-
-
-class RoundTripRow(Struct, frozen=True):
-    """Both fills of a round trip, and its result in `currency` if the row states one.
-
-    The first is the entry; of a row that states what was bought and what was sold, the earlier one is.
-    """
-
-    entry: RawFill
-    exit: RawFill
-    result: Decimal | None
-    currency: str
-    gross: Decimal | None = None
-
-
-class PickedRow(Struct, frozen=True):
-    """The texts of a row by field, and those of its fee columns; with an event, a position ends by it.
-
-    `kind` is that of an event with money, `action` the corporate action of its shares.
-    """
-
-    values: dict[str, str]
-    fees: Sequence[str] = ()
-    exit_fees: Sequence[str] = ()
-    kind: EventKind | None = None
-    action: Action | None = None
 
 
 MappedRow = RawFill | RawEvent | ShareMove | RoundTripRow | PickedRow | SkippedRow | InvalidRow
@@ -145,6 +130,7 @@ class RuleMapper:
         named = layout.open_parts(names)
         self._layout = layout
         self._width = len(header)
+        self._time_place = places.get("time", places.get("bought"))
         self._fields = tuple(places)
         # The first cell comes last again, for itemgetter returns a tuple of two places and more only.
         self._pick_cells: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*places.values(), 0)
@@ -179,6 +165,8 @@ class RuleMapper:
 
     def read(self, cells: list[str]) -> MappedRow:
         """Map one row; short rows are padded to the width of the header."""
+        if self._time_place is not None and is_total(cells, self._time_place):
+            return SkippedRow(TOTALS)
         try:
             row = self._pick(cells)
         except RowError as bad:
@@ -326,7 +314,8 @@ class RuleMapper:
         event.multiplier = self._number("multiplier", values.get("multiplier", ""))[0] if is_named else None
         terms = self._naming.contract(values, named[3], named[2]) if is_named else None
         if terms is not None and terms.multiplier < ZERO:
-            event.multiplier = terms.multiplier
+            event.multiplier, event.asset_class = terms.multiplier, "future"
+            event.symbol = values.get("symbol", "")  # as its fills are named
         return event
 
     def _exit(self, entry: RawFill, row: PickedRow) -> RawFill:

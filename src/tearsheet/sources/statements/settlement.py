@@ -102,7 +102,8 @@ class Settlement(Struct, frozen=True):
                 return instrument
             money = currency or instruments.default_currency
             return Instrument(symbol=text, multiplier=stated, currency=money, asset_class=kind)
-        if kind == "bond" and override is None and stated:
+        is_stated_share = kind == "equity" and instrument.root is None  # a warrant, a certificate
+        if (kind == "bond" or is_stated_share) and override is None and stated:
             return structs.replace(instrument, multiplier=stated)
         is_known = override is not None or instrument.root in instruments.overrides
         if stated not in (ZERO, instrument.multiplier) and not is_known:

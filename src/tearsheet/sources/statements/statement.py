@@ -137,7 +137,12 @@ class Statement:
 
     def effect(self, fill: Fill) -> Effect:
         """Return whether the fill read last opened or closed, as far as the file states it."""
-        return self._effect(self._parser.last.effect, fill.side)
+        return "close" if self.is_end else self._effect(self._parser.last.effect, fill.side)
+
+    @property
+    def is_end(self) -> bool:
+        """Return whether the last fill is the end of an option, which opens nothing."""
+        return self._parser.last.is_end
 
     @property
     def trade_day(self) -> date | None:

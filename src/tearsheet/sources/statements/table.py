@@ -13,9 +13,16 @@ from tearsheet.sources.statements.corporate_actions import ShareMove, action_eve
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.plain_columns import PlainColumns
-from tearsheet.sources.statements.raw_fill import PlainMapper, ProblemMapper, RawEvent, RawFill
+from tearsheet.sources.statements.raw_fill import (
+    PickedRow,
+    PlainMapper,
+    ProblemMapper,
+    RawEvent,
+    RawFill,
+    RoundTripRow,
+)
 from tearsheet.sources.statements.row_kinds import SkippedRow
-from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowMapper, RuleMapper
+from tearsheet.sources.statements.row_rules import RowMapper, RuleMapper
 from tearsheet.sources.statements.settlement import result_mismatch, with_implied_fee
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
@@ -256,6 +263,7 @@ class TableReader:
     def _rows(self, after: int = 0) -> Iterator[tuple[RowMapper, list[str]]]:
         """Yield the mapper and cells of each row of the table; a header in the file gives a new mapper."""
         header, whole, is_inside = self._header, strip_cells(self._header), True
+        is_behind_blank = False
         stated = self._preamble
         mapper = self._mapper(header, stated)
         may_end, marks, titled = self._layout.table_ends == "blank", self._header_marks, self._layout.titles
@@ -264,18 +272,25 @@ class TableReader:
                 yield ProblemMapper(problem), cells
                 continue
             if not (cells and cells[0].strip()) and not "".join(cells).strip():
+                is_behind_blank = is_behind_blank or (is_inside and may_end)
                 is_inside = is_inside and not may_end
                 continue
             if not marks.isdisjoint(cells) and self._is_header(cells, whole):
-                header, whole, is_inside = cells, strip_cells(cells), True
+                header, whole, is_inside, is_behind_blank = cells, strip_cells(cells), True, False
                 mapper = self._mapper(header, stated)
                 continue
             if (may_end or titled) and not "".join(cells[1:]).strip():
                 is_inside = is_inside and not may_end  # the title of the next table
+                is_behind_blank = False
                 if titled:
                     stated = {**stated, titled: cells[0].strip()}
                     mapper = self._mapper(header, stated)
                     continue
+            if is_behind_blank:  # of the same table, if it has a time where that has one
+                place = (self._layout.match_header(header) or {}).get("time", 0)
+                is_timed = any(map(str.isdigit, "".join(cells[place : place + 1])))
+                is_inside = is_timed or bool(self._layout.carried)
+                is_behind_blank = not is_inside
             if is_inside:
                 yield mapper, cells
 

@@ -6,8 +6,9 @@ from decimal import Context, Decimal
 from msgspec import Struct
 
 from tearsheet.sources.files.table_source import TableSource
+from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowProblem
-from tearsheet.trade.amount import ZERO, exact, parse_amount, to_plain_string
+from tearsheet.trade.amount import ZERO, exact, to_plain_string
 
 #: What a pair is quoted in: the later of two coins is the price of the other.
 _MONEY = (
@@ -28,6 +29,7 @@ _FIELDS = (
 )
 _PRICE = Decimal("1E-15")
 _DIGITS = Context(prec=60)
+_NUMBERS = NumberFormat(".")
 #: Kinds of rows that this module adds to those of the ledger.
 SEVERAL = "several trades at once"
 UNPRICED = "coins for coins"
@@ -92,12 +94,15 @@ class CoinLedger:
     def _read(self, after: int) -> list[tuple[int, list[str], RowProblem | None]]:
         found: list[tuple[int, list[str], RowProblem | None] | _Group] = []
         groups: dict[tuple[str, ...], _Group] = {}
+        places = self._places
         with exact():
             for cells, problem in self._table.rows(max(after, self._header_at)):
                 if problem is not None or not "".join(cells).strip():
                     found.append((self._table.line, cells, problem))
                     continue
                 row = [*cells, *[""] * self._width]  # a short row lacks cells that the header names
+                if row[places.kind].strip() == places.kind_name:
+                    continue  # the header once more
                 group = self._group(row, groups)
                 if group is None:
                     found.append((self._table.line, self._other(row), None))
@@ -142,7 +147,7 @@ class CoinLedger:
         cells |= {
             "time": row[places.time],
             "currency": self._coin(row),
-            "quantity": row[places.amount].strip("-"),
+            "quantity": row[places.amount].strip("-\u2212()"),
             "fill_id": row[places.fill_id] if places.fill_id is not None else "",
             "event_amount": self._moved(row),
         }
@@ -190,6 +195,6 @@ class CoinLedger:
 
 def _amount(text: str) -> Decimal | None:
     try:
-        return parse_amount(text.strip().replace(",", "") or "0")
+        return _NUMBERS.parse(text.strip() or "0")
     except ValueError:
         return None
