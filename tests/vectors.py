@@ -164,7 +164,7 @@ def vector(path: Path, folder: Path) -> list[str]:
             if name == "rate":
                 rejected += [] if code == EXIT_OK else [row["n"] for row in rows]
             elif code not in (EXIT_OK, EXIT_BREACH) or not (
-                ", 0 rejected" in said or "imported before" in said
+                ", 0 rejected" in said or "already imported" in said
             ):
                 rejected += [row["n"] for row in rows]
     if given.get("settings", {}).get("opening_from_reported"):

@@ -253,7 +253,7 @@ def test_a_complete_import_read_again_changes_nothing(shell: Shell) -> None:
     shell.place.write("fills.csv", fills_csv([f"A,AAPL,{NOW.isoformat()},buy,1,10,0,1"]))
     shell("import", "fills.csv")
     assert shell("import", "fills.csv") == 0
-    assert "imported before, nothing changed (1 fills)" in shell.out
+    assert "already imported, nothing changed (1 fills)" in shell.out
     shell.place.write(
         "copy.csv",
         fills_csv([f"A,AAPL,{NOW.isoformat()},buy,1,10,0,1", f"A,AAPL,{NOW.isoformat()},buy,1,12,0,2"]),

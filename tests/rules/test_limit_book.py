@@ -109,7 +109,7 @@ def test_a_late_fill_after_a_breach_leaves_it_latched() -> None:
         """,
     )
     note = story.view("daily_loss", datetime(2026, 11, 20, 11, tzinfo=UTC)).note
-    assert note == "latched at 120 of 100; the books have changed since"
+    assert note == "breached at 120 of 100; the books have changed since"
 
 
 def test_a_correction_that_would_have_prevented_the_breach_is_told_but_lifts_nothing() -> None:

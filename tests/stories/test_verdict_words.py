@@ -85,7 +85,7 @@ class TestNotes:
         for one in (api, Api(place)):  # also a process that reads it all again
             [view] = one.get("/api/risk/verdict?account=A")["data"]["limits"]
             assert view["level"] == "breach"
-            assert view["note"] == "latched at 600 of 500; it is back within the limit"
+            assert view["note"] == "breached at 600 of 500; it is back within the limit"
 
     def test_a_busted_fill_does(self, place: Place) -> None:
         limits(place, ONE)
@@ -94,7 +94,7 @@ class TestNotes:
         loss(api, 1, 600)
         api.fills(fill(2, "SELL", 400, status="bust"))
         [view] = api.get("/api/risk/verdict?account=A")["data"]["limits"]
-        assert view["note"] == "latched at 600 of 500; the books have changed since"
+        assert view["note"] == "breached at 600 of 500; the books have changed since"
 
 
 class TestWords:

@@ -222,7 +222,10 @@ def test_all_and_rolling_reach_from_the_beginning() -> None:
         (lambda: Window.between(FRIDAY, date(2100, 1, 1)), "was 2100-01-01"),
         (lambda: Window.choose("all", FRIDAY, end=date.max), "was 9999-12-31"),
         (lambda: Window.containing("weekly", date(1970, 1, 1)), "was 1970-01-01"),
-        (lambda: Window.containing("rolling", FRIDAY), "a rolling window is not settled by a date"),
+        (
+            lambda: Window.containing("rolling", FRIDAY),
+            "a rolling window cannot be selected by a single date",
+        ),
     ],
 )
 def test_windows_that_make_no_sense(make, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -121,8 +121,8 @@ class LazyCommands(click.Group):
 def tearsheet(ctx: click.Context, verbose: int) -> None:
     """Trading performance, limits and alerts from your broker statements and bot logs.
 
-    Reads the trade logs in logs/ and the statements you import, rebuilds positions, and judges
-    the result against config/dashboard-targets.yaml.
+    Reads trade logs from logs/ and the statements you import, rebuilds positions, and compares
+    the results with the targets and limits in config/dashboard-targets.yaml.
 
     \b
     tearsheet                                  open the dashboard of this folder

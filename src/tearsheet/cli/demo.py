@@ -34,8 +34,8 @@ _MARKER_FILE = ".tearsheet-demo"
 def demo(folder: Path, seed: int, serves: bool) -> None:
     """Create several months of sample data in FOLDER, import it and show the results.
 
-    Two accounts: futures by NinjaTrader statements, equities by a bot's trade log. There is a losing
-    week, a broken line, a position held overnight, a fill that comes late, and limits that hold.
+    Two accounts: futures from NinjaTrader statements, equities from a bot's trade log. The data has a
+    losing week, a malformed row, an overnight position, a late fill and active limits.
     """
     _prepare_folder(folder)
     settings = Settings.load(_environment(os.environ), folder.resolve())
@@ -119,12 +119,12 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     day = Window.containing("daily", sample.last_day)
     behind = tracker.explain("net_pnl", day, scope=Scope(account="FUT-1"))
     click.echo(
-        f"   {len(behind.bookings)} bookings sum to {behind.total}, the summary says {behind.value.value}"
+        f"   {len(behind.bookings)} bookings add up to {behind.total}; the summary shows {behind.value.value}"
     )
     check = tracker.verify()
     rows = ", ".join(f"{number:,} {name}" for name, number in check.rows.items())
     verdict = "agrees" if check.matches else "DIFFERS"
-    click.echo(f"   rebuilt from the stored facts and compared row by row ({rows}): {verdict}")
+    click.echo(f"   rebuilt from the stored fills and compared row by row ({rows}): {verdict}")
 
 
 def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:

@@ -94,7 +94,7 @@ def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
     """Print what an import came to."""
     if report.repeated:
         click.echo(
-            f"{path}: imported before, nothing changed ({report.known:,} fills); to read it in another way, "
+            f"{path}: already imported, nothing changed ({report.known:,} fills); to read it in another way, "
             f"`tearsheet imports undo {report.id}` first"
         )
         _echo_tie_out(report)

@@ -49,8 +49,7 @@ class Amount(click.ParamType[Decimal]):
 def verdict(account: str | None, as_json: bool) -> int:
     """Show the current limit status of each account.
 
-    Exit code 0 says ok or warn, 2 that a limit is breached, 75 that nobody can say; see
-    docs/limits.md.
+    Exit codes: 0 ok or warning · 2 breached · 75 unknown. See docs/limits.md.
     """
     with open_tracker() as tracker:
         stale = tracker.refresh(30.0)
@@ -92,8 +91,8 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
         record, _ = account_verdicts(tracker).release(account, limit, actor, reason, allowance)
     assert record.release is not None
     click.echo(
-        f"{limit} of {account} is released by {record.release.actor}; "
-        f"it breaks again beyond {format_number(record.release.allowed_value)}"
+        f"{limit} of {account} is released by {record.release.actor}. "
+        f"It will be breached again beyond {format_number(record.release.allowed_value)}."
     )
 
 
@@ -154,14 +153,14 @@ def replay(
     picture: Path | None,
     as_json: bool,
 ) -> None:
-    """Hold limits against your own history, fill by fill: when would you have been stopped, and
-    what would that have saved or cost?
+    """Apply limits to your trading history, fill by fill: when you would have been stopped, and what
+    that would have saved or cost.
 
-    What was traded between a stop and its reset is left out, with what became of positions that
-    were open at the stop; docs/limits.md says how.
+    Trades between a stop and its reset are excluded, and positions open at the stop are treated as
+    closed. See docs/limits.md.
 
     \b
-    tearsheet replay                                   the limits you have
+    tearsheet replay                                   with your current limits
     tearsheet replay --limits stricter.yaml --start 2026-01-01 --picture replay.svg
     """
     with open_tracker() as tracker:

@@ -32,8 +32,8 @@ from tearsheet.watch.watcher import Watcher, WatchEvent
 def watch(statements: tuple[Path, ...], as_json: bool, while_parent: int | None, **values: Any) -> None:
     """Read new trade-log entries as they are written, and check targets and limits, until stopped.
 
-    Alerts are raised at each change and at least every 60 seconds. One line tells of each change.
-    Of several on one ledger one acts; another takes over when it ends or dies.
+    Alerts are checked on every change and at least every 60 seconds. Each change is printed on one
+    line. If several watchers use one ledger, one is active and the others stand by.
 
     \b
     tearsheet watch

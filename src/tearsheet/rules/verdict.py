@@ -406,7 +406,7 @@ def _view_note(book: LimitBook, state: LimitState, breach: Breach | None) -> str
             if _has_vanished(book, state, breach)
             else "it is back within the limit"
         )
-        return f"latched at {_of(breach.limit, breach.value, breach.threshold)}; {why}"
+        return f"breached at {_of(breach.limit, breach.value, breach.threshold)}; {why}"
     release = book.breach_register.latest_release(state.limit.name, state.start)
     if breach is None and release is not None:
         allowed = format_usage(state.limit.name, release.allowed_value)

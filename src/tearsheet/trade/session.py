@@ -234,7 +234,7 @@ def _bounds(kind: WindowKind, day: date) -> tuple[date, date]:
         return monday, monday + DAY * 7
     months = {"monthly": 1, "quarterly": 3, "yearly": 12}.get(kind)
     if months is None:
-        raise UsageError(f"a {kind} window is not settled by a date alone")
+        raise UsageError(f"a {kind} window cannot be selected by a single date")
     first = day.replace(day=1, month=(day.month - 1) // months * months + 1)
     after = first.month + months
     return first, first.replace(year=first.year + (after > 12), month=(after - 1) % 12 + 1)

@@ -85,7 +85,7 @@ def test_a_breach_is_not_undone_by_what_would_have_prevented_it(
         [limit] = found.limits
         assert (found.state, found.must_be_flat) == ("breach", True)
         assert limit.value == 0
-        assert limit.note == "latched at 150 of 100; the books have changed since"
+        assert limit.note == "breached at 150 of 100; the books have changed since"
         assert breaches(each) == before
     assert tracker.verify().matches
     assert verdict(tracker).state == "breach"

@@ -38,9 +38,9 @@ def add_imports(api: Api, app_context: AppContext) -> None:
             tag="Imports",
             title="Keep what a file says",
             level="write",
-            description="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
-            "and make the summaries partial. A dry run keeps nothing and shows what would change. What the file "
-            "states of results, fees, positions and balances is compared with the books: `tie_out`, null without.",
+            description="A statement of fills or a trade log. Invalid rows are stored as rejected rows and mark "
+            "summaries as incomplete. A dry run saves nothing and returns the changes. Results, fees, positions and "
+            "balances that the file states are compared with the ledger: `tie_out`, null without any.",
             parameters=(*IMPORT_PARAMETERS, _OTHER_TRADES, _DRY_RUN),
             body=Body(("multipart/form-data",), FILE_SCHEMA, None),
             response_type=Answer[ImportResult],

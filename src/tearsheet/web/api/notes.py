@@ -52,8 +52,8 @@ _NOTE = {
 }
 _EXAMPLE = {"text": "Chased it; wait for the retest.", "tags": ["fomo", "breakout"], "version": 0}
 _DESCRIPTION = (
-    "The whole note: what is left out is gone. The same again changes nothing; upon another version "
-    "than the last it is refused (409) and says who wrote meanwhile. No number depends on it."
+    "Replaces the whole note. An identical request changes nothing. If `version` is not the latest, the "
+    "request fails with 409 and names the last editor. Notes never affect results."
 )
 
 
