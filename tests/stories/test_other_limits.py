@@ -105,3 +105,17 @@ def test_the_command_with_another_file_says_so(
     assert main(["check"]) == 75
     assert "let all processes have one file" in capsys.readouterr().out
     assert main(["verdict"]) == 75
+
+
+def test_other_targets_are_noticed_too(place: Place) -> None:
+    """A file without limits is judged by as well: each process would resolve the alerts of the other."""
+    files = [place.write(f"{number}.yaml", f"daily_pl_target: {number}\n") for number in (10, 20)]
+    one, two = (Api(place, TEARSHEET_TARGETS_FILE=str(file)) for file in files)
+    one.fills(fill(1), fill(2, "SELL"))
+    assert one.get("/api/performance/daily")["metadata"]["partial"] is False
+    for api in (two, one):
+        answer = api.get("/api/performance/daily")
+        assert [reason["code"] for reason in answer["metadata"]["partial_reasons"]] == ["other_limits"]
+        assert api.get("/readyz")["checks"]["sources"]["detail"] == "other_limits"
+    place.now += timedelta(minutes=3)
+    assert one.get("/api/performance/daily")["metadata"]["partial"] is False

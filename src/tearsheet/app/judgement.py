@@ -69,7 +69,7 @@ class Judge:
         self._account = account
         self.verdicts = limit_verdicts(context, account, stale)
         self.limits = tuple(map(_status, self.verdicts))
-        self.problems = (*stale, *_nobody_heard(context, self.verdicts))
+        self.problems = (*stale, *_nobody_heard(context, self.verdicts), *_other_judges(context))
         stale = self.problems
         self._keeps_alerts = False
         try:
@@ -179,6 +179,16 @@ def _nobody_heard(context: LedgerContext, verdicts: list[Verdict]) -> list[Parti
     if context.ledger.queries.accounts() or not account_verdicts(context).judges_nobody:
         return []
     return [PartialReason("nothing_heard", "limits are stated, and no account was ever heard of")]
+
+
+def _other_judges(context: LedgerContext) -> list[PartialReason]:
+    """Return that another process judges by another file, if one does: each would resolve the alerts of the other."""
+    if not context.settings.targets_file.exists():
+        return []
+    from tearsheet.app.limits.verdicts import account_verdicts  # loaded by the verdicts
+
+    error = account_verdicts(context).limits_error
+    return [error] if error is not None and error.code == "other_limits" else []
 
 
 def _status(verdict: Verdict) -> LimitStatus:

@@ -47,6 +47,7 @@ PARTIAL_CODES = {
     "nothing_heard": "limits are stated, and no account was ever heard of that they would be of",
     "stale_ledger": "files have changed but the ledger cannot be updated right now",
     "clock_back": "the clock stands before a time that has passed, so the present window may be another one",
+    "other_limits": "another process judges by another file of targets and limits",
     "bad_targets": "the targets file cannot be read, so targets are not evaluated",
 }
 

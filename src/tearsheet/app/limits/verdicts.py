@@ -141,6 +141,7 @@ class AccountVerdicts:
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """Return the verdicts of all accounts that have limits or an active breach."""
         reasons = list(stale)
+        self._file.remember()
         names, broken = self._limited_and_broken()
         for account in self._context.alerts.accounts_with_open_limit_alerts() - {*names, *broken}:
             self.for_account(account, reasons)  # resolves incidents whose limits were removed

@@ -62,6 +62,7 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "unsettled_expiry": ("/openings#unsettled-title", "Say how they ended", {}),
     "clock_back": ("/settings#sources-title", "Decide", {}),
     "watcher_gone": ("/settings#sources-title", "Decide", {}),
+    "other_limits": ("/settings", "See the file", {}),
     "bad_targets": ("/settings", "Correct the targets", {}),
 }
 #: What a terminal needs and a page does not: the command to run, the option to give.
