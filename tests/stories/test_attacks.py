@@ -217,6 +217,20 @@ class TestGroups:
         api.fills(fill(3, account="B"), fill(4, "SELL", account="B"))
         assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "ok"
 
+    def test_a_member_without_limits_of_its_own_is_judged_by_its_group(self, here: Place) -> None:
+        limits = "{groups: {G: {members: [A, B], daily_loss: 500, stale_after: null}}}"
+        here.write("config/dashboard-targets.yaml", f"limits: {limits}\n")
+        here.now = NOON + timedelta(minutes=10)
+        api = Api(here)
+        api.fills(fill(1), fill(2, "SELL"), fill(3, account="B"), fill(4, "SELL", account="B"))
+        answer = api.get("/api/risk/verdict")["data"]
+        assert (answer["state"], answer["unlimited"]) == ("ok", [])
+        assert [one["account"] for one in answer["accounts"]] == ["A", "B", "G"]
+        assert [main([*command, "--account", "A"]) for command in (["check"], ["verdict"])] == [0, 0]
+        api.fills(fill(5, price=1000, account="B"), fill(6, "SELL", 400, account="B"))
+        assert [main([*command, "--account", "A"]) for command in (["check"], ["verdict"])] == [2, 2]
+        assert api.get("/api/performance/daily?account=A")["data"]["state"] == "breach"
+
     def test_a_breach_beats_it(self, here: Place) -> None:
         limits = "accounts: {A: {daily_loss: 50, stale_after: null}}, groups: {G: {members: [A, B], daily_loss: 500}}"
         here.write("config/dashboard-targets.yaml", f"limits: {{{limits}}}\n")

@@ -196,6 +196,8 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
 
 def with_groups(verdict: Verdict, groups: Sequence[Verdict]) -> Verdict:
     """Return the verdict of an account whose groups count for it, too: it is as broken, or as unknown, as they are."""
+    if groups and any(reason.code == "no_limits" for reason in verdict.reasons):
+        verdict = _judged_by_groups(verdict, groups)
     broken = [one for one in groups if one.state == "breach"]
     unknown = [one for one in groups if one.state == "unknown"]
     reasons = [
@@ -224,6 +226,15 @@ def with_groups(verdict: Verdict, groups: Sequence[Verdict]) -> Verdict:
         policy=policy,
         reasons=(*verdict.reasons, *reasons),
     )
+
+
+def _judged_by_groups(verdict: Verdict, groups: Sequence[Verdict]) -> Verdict:
+    """Return the verdict of an account that has no limits of its own: those of its groups are."""
+    reasons = tuple(reason for reason in verdict.reasons if reason.code != "no_limits")
+    if verdict.state != "unknown" or any(reason.code not in ("breach", "warn") for reason in reasons):
+        return replace(verdict, reasons=reasons)
+    state: VerdictState = "warn" if any(one.state == "warn" for one in groups) else "ok"
+    return replace(verdict, state=state, must_be_flat=False, reasons=reasons)
 
 
 def worst_state(verdicts: Iterable[Verdict]) -> VerdictState:

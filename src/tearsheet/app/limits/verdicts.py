@@ -262,14 +262,15 @@ class AccountVerdicts:
             return sorted(set(self._ledger.queries.accounts()) - limited)
 
     def _limited_accounts(self) -> list[str]:
-        """Return the accounts to judge: those with limits, and all others if the default states `on_unknown`.
+        """Return the accounts to judge: those with limits or in a group, and all if the default has `on_unknown`.
 
         While the limits file is invalid, every account.
         """
         stated = self._file.load()
         judges_all = stated.error or stated.limits.default.on_unknown
         known = self._ledger.queries.accounts()
-        limited = (a for a in known if judges_all or stated.limits.for_account(a).limits)
+        limits = stated.limits
+        limited = (a for a in known if judges_all or limits.for_account(a).limits or limits.groups_of(a))
         return sorted({*limited, *stated.limits.accounts, *stated.limits.groups})
 
     def _verdict_after_saving(
