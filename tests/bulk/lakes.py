@@ -9,11 +9,11 @@ from random import Random
 
 from msgspec.structs import replace
 
-from tearsheet.app.kept_accounts import KeptAccounts
 from tearsheet.bulk.lake import MANIFEST, Lake, LakeManifest, LakeRules, LakeSource, encode
 from tearsheet.bulk.place import LakePlace
 from tearsheet.bulk.write import arrow_fills, put_source, write_ledger
 from tearsheet.columns.fill_columns import FillColumns
+from tearsheet.store.kept_accounts import KeptAccounts
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill

@@ -14,8 +14,9 @@ from tearsheet.app.watcher_lease import unread_folders
 from tearsheet.errors import TearsheetError
 from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
+from tearsheet.store.kept_accounts import kept_calendars
 from tearsheet.store.tables.ledger import TransactionHooks
-from tearsheet.trade.session import Window, WindowKind
+from tearsheet.trade.session import AccountCalendars, Window, WindowKind
 
 T = TypeVar("T")
 
@@ -89,6 +90,11 @@ class LedgerContext(TransactionHooks):
     def today(self) -> date:
         """Current trading day."""
         return self.settings.calendar.trading_day_of(self.now)
+
+    @property
+    def calendars(self) -> AccountCalendars:
+        """Calendars of the accounts as the ledger keeps them; read them once, inside a snapshot."""
+        return kept_calendars(self.ledger, self.settings.calendar)
 
     @property
     def revision(self) -> int:

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from tearsheet.app.kept_accounts import KeptAccounts
 from tearsheet.bulk.arrow import pa, pc
 from tearsheet.bulk.fill_schema import FILLS, FILLS_VERSION, NAMED, check_columns, check_values
 from tearsheet.bulk.place import LakePlace
 from tearsheet.columns.exact_lane import FoldRules
 from tearsheet.errors import InputError, NotFoundError, SchemaError
 from tearsheet.settings import exchange_holidays
+from tearsheet.store.kept_accounts import KeptAccounts
 from tearsheet.trade.session import TradingCalendar
 
 MANIFEST = "lake.json"

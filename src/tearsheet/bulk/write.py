@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.bulk.arrow import pa, pq
 from tearsheet.bulk.fill_schema import FILLS, bucket_of
 from tearsheet.bulk.lake import (
@@ -29,6 +28,7 @@ from tearsheet.bulk.place import LakePlace
 from tearsheet.bulk.run import bucket_part
 from tearsheet.columns.fill_columns import FillColumns
 from tearsheet.errors import InputError, UsageError
+from tearsheet.store.kept_accounts import kept_accounts
 from tearsheet.store.tables.ledger import Ledger
 
 DEFAULT_BUCKETS = 16
@@ -180,6 +180,8 @@ def _check_fills_alone(context: LedgerContext) -> None:
     beyond = [words for query, words in _BEYOND.items() if ledger.queries.exists(query)]
     if not booking_rules_from(context.settings, ledger).fees.is_empty:
         beyond.append("a fee schedule")
+    if context.calendars.own:
+        beyond.append("accounts with a calendar of their own")
     if beyond:
         raise InputError(
             f"the ledger {ledger.name} has more than fills: {'; '.join(beyond)}",

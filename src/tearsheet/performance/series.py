@@ -172,7 +172,7 @@ def points_by_day(
 
 def points_by_fill(
     bookings: Iterable[Booking],
-    placed: Callable[[datetime], tuple[date, datetime]],
+    placed: Callable[[Booking], tuple[date, datetime]],
     total: Decimal,
     high: Decimal,
     *,
@@ -185,7 +185,7 @@ def points_by_fill(
     points = []
     with exact():
         for booking in bookings:
-            session, start = placed(booking.time)
+            session, start = placed(booking)
             result, flow = (booking.result, _flow_of(booking)) if of_account else (booking.net, ZERO)
             total += result
             high = max(high, total) + flow

@@ -5,8 +5,9 @@ instant at which the local wall clock shows the day start, which also covers 23-
 skipped dates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -187,6 +188,51 @@ class Window(Struct, frozen=True):
             _check_order(first, last)
             return cls("all", first, last + DAY)
         return cls.containing(kind, start or end or today)
+
+
+class AccountCalendars:
+    """The calendar of each account: its own where it states one, else that of the ledger.
+
+    A session of all accounts is what each of them calls by its date, so it is no stretch of time.
+    """
+
+    def __init__(self, common: TradingCalendar, own: Mapping[str, TradingCalendar] | None = None) -> None:
+        self.common = common
+        #: calendars of the accounts that have another one than the ledger
+        self.own = {} if own is None else {name: one for name, one in own.items() if one is not common}
+
+    def of(self, account: str | None) -> TradingCalendar:
+        """Return the calendar of an account; of all accounts it is that of the ledger."""
+        return self.common if account is None else self.own.get(account, self.common)
+
+    def trading_day_of(self, account: str | None, at: datetime) -> date:
+        """Return the session of an account that contains an instant."""
+        return self.of(account).trading_day_of(at)
+
+    def start(self, account: str | None, session: date) -> datetime:
+        """Return the first instant of a session: of an account, or the earliest of all."""
+        common = self.of(account).start(session)
+        return min((common, *(one.start(session) for one in self._several(account))))
+
+    def end(self, account: str | None, window: Window) -> datetime:
+        """Return the first instant after a window: of an account, or the latest of all."""
+        common = self.of(account).start(window.end)
+        return max((common, *(one.start(window.end) for one in self._several(account))))
+
+    def holds(self, window: Window, account: str, at: datetime) -> bool:
+        """Return whether an instant of an account between the start and the end of a window belongs to it."""
+        return not self.own or window.start <= self.trading_day_of(account, at) < window.end
+
+    def _several(self, account: str | None) -> Iterable[TradingCalendar]:
+        return self.own.values() if account is None else ()
+
+
+@lru_cache(maxsize=64)
+def calendar_like(common: TradingCalendar, timezone: str, day_starts_at: str) -> TradingCalendar:
+    """Return a calendar with the holidays of another; that one itself if it is the same."""
+    if (timezone, day_starts_at) == (common.timezone.key, common.day_starts_at.isoformat("minutes")):
+        return common
+    return TradingCalendar(ZoneInfo(timezone), time.fromisoformat(day_starts_at), common.holidays)
 
 
 def _validate_range(day: date) -> date:

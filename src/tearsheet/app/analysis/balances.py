@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from tearsheet.app.analysis.unrealized import Unrealized, unrealized_total
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.kept_accounts import KeptAccounts, kept_accounts
 from tearsheet.performance.account import BalanceDay, balance_days
 from tearsheet.performance.summary import Scope
+from tearsheet.store.kept_accounts import KeptAccounts, kept_accounts
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.session import DAY, LATEST

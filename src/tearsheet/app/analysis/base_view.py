@@ -6,7 +6,7 @@ states goes first. What rates did to balances is `fx_result`, apart from results
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from msgspec import Struct
@@ -104,8 +104,8 @@ class BaseSummaryBuilder(SummaryBuilder):
         self.rates.load(self._currencies(window, scope), window.start, window.last_day)
         own = self._own.rows(window, scope, None)
         for position in own.closed:
-            at = position.closed_at or position.last_at
-            rate = self._rate(position.account, position.last_key, position.currency, at)
+            day = self._closed_on(position)
+            rate = self._rate(position.account, position.last_key, position.currency, day)
             if rate is not None:
                 closed.append(convert_position(position, rate))
         bookings, cash = self._convert_bookings(own.bookings), self._convert_bookings(own.cash)
@@ -124,7 +124,7 @@ class BaseSummaryBuilder(SummaryBuilder):
 
     def rate_of(self, booking: Booking) -> SessionRate | None:
         """Return the rate by which a booking was converted; None for one in the base currency."""
-        session = self._session(booking.time)
+        session = self.session_of(booking)
         stated = self._of_rows.get((booking.account, booking.fill_key))
         if stated is not None:
             words = f"1 {stated.currency} = {to_plain_string(stated.rate)} {self._base} (its own row)"
@@ -149,18 +149,15 @@ class BaseSummaryBuilder(SummaryBuilder):
         return *sum_and_days(sessions), sessions
 
     def _unrealized(
-        self, window: Window, currency: str, held: list[Position], open_log_trades: int
+        self, window: Window, scope: Scope, currency: str, held: list[Position], open_log_trades: int
     ) -> Unrealized:
         others = sorted({position.currency for position in held} - {self._base})
         if others:
             return Unrealized(None, f"open positions in {', '.join(others)} are not converted")
-        return super()._unrealized(window, currency, held, open_log_trades)
+        return super()._unrealized(window, scope, currency, held, open_log_trades)
 
     def _currencies(self, window: Window, scope: Scope) -> list[str]:
         return self._ledger.tallies.currencies(scope.account, window.start, window.end)
-
-    def _session(self, at: datetime) -> date:
-        return self._options.calendar.trading_day_of(at)
 
     def _converted(self, window: Window, scope: Scope) -> _Converted:
         """Return the sessions of a window in the base currency; the last ones are remembered."""
@@ -218,23 +215,27 @@ class BaseSummaryBuilder(SummaryBuilder):
 
     def _convert_bookings(self, bookings: Iterable[Booking]) -> Iterator[Booking]:
         for booking in bookings:
-            rate = self._rate(booking.account, booking.fill_key, booking.currency, booking.time)
+            rate = self._rate(booking.account, booking.fill_key, booking.currency, self.session_of(booking))
             if rate is not None:
                 yield convert_booking(booking, rate)
 
-    def _rate(self, account: str, key: str, money: str, at: datetime) -> Decimal | None:
+    def _rate(self, account: str, key: str, money: str, session: date) -> Decimal | None:
         """Return the rate that the row of a booking states, else that of its session."""
         stated = self._of_rows.get((account, key))
         if stated is not None:
             return stated.rate
-        used = self.rates.find(money, self._session(at))
+        used = self.rates.find(money, session)
         return None if used is None else used.rate
 
     def _read_row_rates(self, window: Window, scope: Scope) -> set[date]:
         """Read the rates that rows of a window state; return their sessions."""
-        found = self.rates.of_rows(scope.account, self._start(window), self._end(window))
+        found = [
+            one
+            for one in self.rates.of_rows(scope.account, *self._span(window, scope))
+            if self._calendars.holds(window, one.account, one.time)
+        ]
         self._of_rows = {(one.account, one.key): one for one in found}
-        return {self._session(one.time) for one in found}
+        return {self._calendars.trading_day_of(one.account, one.time) for one in found}
 
     def _by_rows(self, session: date, scope: Scope, without: Iterable[str]) -> tuple[Tally, dict[str, Tally]]:
         """Return a session whose rows state rates, converted row by row, and what of a currency has no rate at all."""
@@ -295,7 +296,7 @@ class BaseSummaryBuilder(SummaryBuilder):
 
     def _last_day(self, window: Window) -> date:
         """Return the last session of a window that has begun."""
-        return max(window.start, min(window.last_day, self._session(self._now)))
+        return max(window.start, min(window.last_day, self._today(Scope())))
 
     def _balances(self, window: Window, account: str | None) -> "_BaseBalances":
         """Return the balances before and at the end of a window, each at the rates of its day."""

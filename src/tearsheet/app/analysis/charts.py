@@ -28,8 +28,8 @@ from tearsheet.store.list_values import TradeCursor, TradeFilter
 from tearsheet.store.tables.closed_trades import ClosedTradeQuery
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.trade_list import TradeList, TradeScope, distinct_names
-from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
+from tearsheet.store.tables.trade_list import TradeList, TradeScope, distinct_names, spans_of
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, AccountCalendars, Window
 
 _MAX_COUNTS = 500
 #: reading 100,000 closed trades takes 1 to 2 s; the charts and pages of one ledger state share them
@@ -97,9 +97,12 @@ class Charts:
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
         self._summaries = summary_builder(context)
-        self._settings = context.settings
+        self._context, self._settings = context, context.settings
         self._cache = context.shared(chart_cache)
-        self._closed_trades = ClosedTradeQuery(self._settings.calendar, self._settings.breakeven_band)
+
+    @property
+    def _calendars(self) -> AccountCalendars:
+        return self._context.calendars
 
     def calendar(self, chosen: Selection) -> CalendarResults:
         """Return the calendar of a window. Raises UsageError for a rolling window, which has no dates."""
@@ -182,10 +185,10 @@ class Charts:
     ) -> TradePage:
         """Return a page of closed positions, filtered and sorted, at an offset or next to a cursor."""
         window, scope = chosen.window, chosen.scope
-        start, end = self._settings.calendar.start(window.start), self._settings.calendar.start(window.end)
         with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
-            of = TradeScope(scope, currency, to_micros(start), to_micros(end), window.last_trades)
+            spans = spans_of(self._calendars, scope.account, window)
+            of = TradeScope(scope, currency, spans, window.last_trades)
             trade_list = TradeList(queries, of, trade_filter, self._settings.breakeven_band)
             items, previous, following = trade_list.page(number, offset, after, before)
             remarks = note_summaries(queries, [position.id for position in items])
@@ -221,9 +224,7 @@ class Charts:
             position = queries.position(identity)
             if position is None:
                 raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
-            behind = ExplanationBuilder(
-                self._ledger, self._settings.breakeven_band, self._settings.calendar.trading_day_of
-            )
+            behind = ExplanationBuilder(self._ledger, self._settings.breakeven_band, self._calendars)
             terms = behind.bookings(queries.bookings_of(identity), lambda booking: booking.net)
             remark = note_summaries(queries, [identity]).get(identity)
             return TradeDetail(position_view(position, self._settings.breakeven_band, remark=remark), terms)
@@ -244,11 +245,13 @@ class Charts:
 
     def _read_trades(self, queries: Queries, chosen: Selection, currency: str) -> list[ClosedTrade]:
         window, scope = chosen.window, chosen.scope
-        start, end = self._settings.calendar.start(window.start), self._settings.calendar.start(window.end)
+        calendars = self._calendars
+        trades = ClosedTradeQuery(calendars, self._settings.breakeven_band)
         if window.last_trades is None:
-            return self._closed_trades.between(queries, scope, currency, start, end)
+            return trades.within(queries, scope, currency, window)
+        end = calendars.end(scope.account, window)
         last = queries.last_closed(scope, currency, end, window.last_trades)
-        return [self._closed_trades.to_closed_trade(position) for position in last]
+        return [trades.to_closed_trade(position) for position in last]
 
     def currency(self, chosen: Selection) -> str:
         """Return the currency of the results. Raises NotFoundError, MixedCurrencyError."""
@@ -264,7 +267,7 @@ class Charts:
     def last_session(self, account: str | None) -> date | None:
         """Return the last day of an account or of all on which anything was booked; None without one."""
         last = self._ledger.queries.last_fill_at(account)
-        filled = None if last is None else self._settings.calendar.trading_day_of(last)
+        filled = None if last is None else self._calendars.trading_day_of(account, last)
         booked = self._ledger.tallies.last_session(account or ALL_ACCOUNTS)
         return max(filter(None, (filled, booked)), default=None)
 

@@ -1,7 +1,7 @@
 """Curves in other units than money: percent of the balance before the window, and multiples of the initial risk (R)."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import groupby
 
@@ -10,7 +10,6 @@ from msgspec import structs
 from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.performance.series import CurvePoint, DailyPoint, DrawnCurve
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.session import TradingCalendar
 
 _RATIO = Context(prec=30, rounding=ROUND_HALF_EVEN)
 _PERCENT = Decimal(100)
@@ -65,7 +64,9 @@ def _chained(curve: DrawnCurve, balance: Decimal) -> list[Decimal]:
     return found
 
 
-def curve_in_r(curve: DrawnCurve, trades: Sequence[ClosedTrade], calendar: TradingCalendar) -> DrawnCurve:
+def curve_in_r(
+    curve: DrawnCurve, trades: Sequence[ClosedTrade], start_of: Callable[[date], datetime]
+) -> DrawnCurve:
     """Return the sum of the R-multiples of closed trades with an initial stop, over the sessions of a curve of money.
 
     It has a point for each trade where the curve has one for each fill, and no points where no trade has an R-multiple.
@@ -73,7 +74,7 @@ def curve_in_r(curve: DrawnCurve, trades: Sequence[ClosedTrade], calendar: Tradi
     first, last = curve.sessions[0], curve.sessions[-1]
     start = fallen = ZERO
     shown = []
-    for point in _by_trade(trades, calendar):
+    for point in _by_trade(trades, start_of):
         if point.session < first:
             start, fallen = point.total, point.drawdown
         elif point.session <= last and _is_within(point, curve):
@@ -82,7 +83,7 @@ def curve_in_r(curve: DrawnCurve, trades: Sequence[ClosedTrade], calendar: Tradi
     return structs.replace(curve, points=tuple(points), start=start, start_drawdown=fallen, balance=None)
 
 
-def _by_trade(trades: Sequence[ClosedTrade], calendar: TradingCalendar) -> Iterator[CurvePoint]:
+def _by_trade(trades: Sequence[ClosedTrade], start_of: Callable[[date], datetime]) -> Iterator[CurvePoint]:
     total = high = ZERO
     for trade in trades:
         if trade.r is None:
@@ -91,7 +92,7 @@ def _by_trade(trades: Sequence[ClosedTrade], calendar: TradingCalendar) -> Itera
             total += trade.r
             high = max(high, total)
             fallen = high - total
-        offset = trade.closed_at - calendar.start(trade.session)
+        offset = trade.closed_at - start_of(trade.session)
         yield CurvePoint(trade.session, trade.r, total, fallen, 1, trade.symbol, trade.closed_at, offset)
 
 

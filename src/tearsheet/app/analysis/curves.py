@@ -1,7 +1,7 @@
 """Curves as they are drawn: by fill for about a month, by day beyond, and the worst drawdowns of a window."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import accumulate
@@ -33,14 +33,15 @@ class Curves:
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
         self._summaries = summary_builder(context)
-        self._calendar = context.settings.calendar
+        self._calendars = context.calendars
         self._settings = context.settings
 
     def between(
         self, chosen: Selection, start: datetime, end: datetime, *, as_results: bool = False
     ) -> DrawnCurve:
         """Return the fills of a part of a day, on top of those before it; days if it is of several days."""
-        first, last = self._calendar.trading_day_of(start), self._calendar.trading_day_of(end)
+        day_of, account = self._calendars.trading_day_of, chosen.scope.account
+        first, last = day_of(account, start), day_of(account, end)
         curve = self.drawn(chosen, Window.between(first, last), as_results=as_results)
         return _within(curve, start, end) if first == last else curve
 
@@ -70,7 +71,9 @@ class Curves:
                 return DrawnCurve(points_by_day(shown, flows), start, self._sessions(shown), False, balance)
             fallen = before[-1].drawdown if before else ZERO
             bookings = self._bookings(Selection(window, chosen.scope, currency), shown, of_account=of_account)
-            points = points_by_fill(bookings, self._placed, start, start + fallen, of_account=of_account)
+            points = points_by_fill(
+                bookings, self._places(chosen.scope.account), start, start + fallen, of_account=of_account
+            )
             return DrawnCurve(points, start, self._sessions(shown), True, balance, fallen)
 
     def starting_balance(self, chosen: Selection) -> Decimal | None:
@@ -106,7 +109,7 @@ class Curves:
         """Return the results of the bookings of a window, by session."""
         by_day: dict[date, list[Decimal]] = defaultdict(list)
         for booking in self._summaries.rows(chosen.window, chosen.scope, currency).bookings:
-            by_day[self._calendar.trading_day_of(booking.time)].append(booking.net)
+            by_day[self._summaries.session_of(booking)].append(booking.net)
         return by_day
 
     def _starting_balance(self, chosen: Selection) -> Decimal | None:
@@ -149,18 +152,23 @@ class Curves:
                 return found.bookings
             return sorted((*found.bookings, *found.cash), key=lambda one: one.order)
         rows = self._summaries.rows(window, chosen.scope, currency).bookings
-        return [one for one in rows if first <= self._calendar.trading_day_of(one.time) <= last]
+        return [one for one in rows if first <= self._summaries.session_of(one) <= last]
 
-    def _placed(self, at: datetime) -> tuple[date, datetime]:
-        session = self._calendar.trading_day_of(at)
-        return session, self._calendar.start(session)
+    def _places(self, account: str | None) -> Callable[[Booking], tuple[date, datetime]]:
+        """Return what gives the session of a booking, and when the first of the drawn accounts began it."""
+
+        def place(booking: Booking) -> tuple[date, datetime]:
+            session = self._summaries.session_of(booking)
+            return session, self._calendars.start(account, session)
+
+        return place
 
     def _sessions(self, shown: Sequence[DailyPoint]) -> tuple[date, ...]:
         """Return the traded sessions and the exchange days between them."""
         traded = {day.session for day in shown}
         first, last = shown[0].session, shown[-1].session
         days = (first + DAY * number for number in range((last - first).days + 1))
-        return tuple(day for day in days if day in traded or self._calendar.is_weekday(day))
+        return tuple(day for day in days if day in traded or self._calendars.common.is_weekday(day))
 
 
 def _flows(sessions: Sequence[tuple[date, Tally]]) -> dict[date, Decimal]:

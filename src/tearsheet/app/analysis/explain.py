@@ -1,7 +1,6 @@
 """Explanation of a metric: the bookings, positions and fills behind it, which sum to it exactly."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from decimal import Decimal
 
 from tearsheet.app.analysis.base_view import builder_for
@@ -16,7 +15,7 @@ from tearsheet.store.tables.query_rows import SupersededClaimRow, SupersedingCla
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.event import ACCOUNT_PARTS, AccountPart
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
-from tearsheet.trade.session import Window, from_micros, to_micros
+from tearsheet.trade.session import AccountCalendars, Window, from_micros, to_micros
 
 _Contribution = Callable[[Booking], Decimal]
 _ON_BOOKINGS: dict[str, _Contribution] = {
@@ -78,7 +77,7 @@ def explain(
         summary = builder.summary(window, scope, currency)
         rows = builder.rows(window, scope, summary.currency)
         terms = ExplanationBuilder(
-            context.ledger, settings.breakeven_band, settings.calendar.trading_day_of, builder.rate_of
+            context.ledger, settings.breakeven_band, context.calendars, builder.rate_of
         )
         return _explain(context.ledger, metric, summary, rows, terms)
 
@@ -90,7 +89,7 @@ def explain_trade(context: LedgerContext, identity: str) -> ExplainedTrade:
         position = queries.position(identity)
         if position is None:
             raise NotFoundError(f"no trade {identity!r}", "`tearsheet positions` lists them")
-        terms = ExplanationBuilder(context.ledger, settings.breakeven_band, settings.calendar.trading_day_of)
+        terms = ExplanationBuilder(context.ledger, settings.breakeven_band, context.calendars)
         return terms.trade(position)
 
 
@@ -163,13 +162,13 @@ class ExplanationBuilder:
         self,
         ledger: Ledger,
         band: Decimal,
-        session_of: Callable[[datetime], object],
+        calendars: AccountCalendars,
         rate_of: Callable[[Booking], SessionRate | None] = lambda booking: None,
     ) -> None:
         self._ledger = ledger
         self._rate_of = rate_of
         self._band = band
-        self._session_of = session_of
+        self._calendars = calendars
 
     def bookings(self, bookings: Iterable[Booking], adds: _Contribution) -> tuple[ExplainedFill, ...]:
         """Return bookings with the contribution of each, and the places of its fill."""
@@ -216,7 +215,7 @@ class ExplanationBuilder:
 
     def _explained_fill(self, b: Booking, adds: Decimal, rate: SessionRate | None) -> ExplainedFill:
         return ExplainedFill(
-            str(self._session_of(b.time)),
+            str(self._calendars.trading_day_of(b.account, b.time)),
             b.time,
             b.account,
             b.symbol,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Literal
 
 from msgspec import Struct, structs
@@ -17,12 +18,12 @@ from tearsheet.store.tables import pages
 from tearsheet.store.tables.pages import RowRange
 from tearsheet.store.tables.prices import Mark, Marks
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.trade_list import TradeList, TradeScope
+from tearsheet.store.tables.trade_list import TradeList, TradeScope, spans_of
 from tearsheet.trade.amount import ZERO, exact, ratio
 from tearsheet.trade.event import CARRY, CASH, Event, EventKind, account_part
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.position import Outcome, Position, outcome_of
-from tearsheet.trade.session import Window, to_micros
+from tearsheet.trade.session import Window
 
 _CLOSED, _NO_NOTES = Unrealized(None), NoteSummary()
 _NO_SIZE = Unrealized(None, "the trade log does not state what is left of it")
@@ -132,7 +133,7 @@ class Lists:
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
         self._currency = context.settings.currency
-        self._calendar = context.settings.calendar
+        self._context = context
         self._band = context.settings.breakeven_band
 
     def fills(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[ListedFill]:
@@ -159,8 +160,7 @@ class Lists:
         self, window: Window, scope: Scope, number: int, after: PageCursor | None, tag: str | None = None
     ) -> Page[PositionView]:
         """Return the positions closed in a window, newest first, optionally of one tag. Raises UsageError."""
-        span = self._row_range(window, scope, after)
-        of = TradeScope(scope, None, to_micros(span.since), to_micros(span.until))
+        of = TradeScope(scope, None, spans_of(self._context.calendars, scope.account, _dated(window)))
         place = None if after is None else TradeCursor(None, after.time_us, str(after.id))
         with self._ledger.snapshot() as queries:
             found = TradeList(queries, of, TradeFilter(tag=tag), self._band)
@@ -198,10 +198,19 @@ class Lists:
         ]
 
     def _row_range(self, window: Window, scope: Scope, after: PageCursor | None) -> RowRange:
-        if window.last_trades is not None:
-            raise UsageError("rolling is not supported here", "use dates instead")
-        since, until = self._calendar.start(window.start), self._calendar.start(window.end)
-        return RowRange(scope, since, until, after)
+        calendars = self._context.calendars
+        since, until = (
+            calendars.start(scope.account, _dated(window).start),
+            calendars.end(scope.account, window),
+        )
+        return RowRange(scope, since, until, after, partial(calendars.holds, window))
+
+
+def _dated(window: Window) -> Window:
+    """Return a window of dates. Raises UsageError for the last trades, which are no stretch of time."""
+    if window.last_trades is not None:
+        raise UsageError("rolling is not supported here", "use dates instead")
+    return window
 
 
 def position_view(

@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec import Struct, json
 
 from tearsheet.app.analysis.balances import Balances
 from tearsheet.app.analysis.unrealized import Unrealized, unrealized_total
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.errors import MixedCurrencyError, NotFoundError
 from tearsheet.log import timed_event
 from tearsheet.performance.metric import (
@@ -36,6 +36,7 @@ from tearsheet.performance.summary import (
 from tearsheet.performance.tally import Tally, merge
 from tearsheet.settings import Settings
 from tearsheet.sources.text.contracts import expiry_of
+from tearsheet.store.kept_accounts import account_calendars, kept_accounts
 from tearsheet.store.tables.columns import BookingRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import is_in_scope
@@ -44,7 +45,7 @@ from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar, Window, to_micros
+from tearsheet.trade.session import DAY, EARLIEST, AccountCalendars, TradingCalendar, Window, to_micros
 
 _log = logging.getLogger("tearsheet")
 #: What layouts call rows that move money between currencies, which they pass over.
@@ -97,6 +98,10 @@ class SummaryBuilder:
         self.sessions_loaded = 0
         self.sessions_computed = 0
 
+    @cached_property
+    def _calendars(self) -> AccountCalendars:
+        return account_calendars(self._own_balances.kept, self._options.calendar)
+
     def summary(
         self, window: Window, scope: Scope, currency: str | None, stale: Iterable[PartialReason] = ()
     ) -> PerformanceSummary:
@@ -106,7 +111,7 @@ class SummaryBuilder:
         chosen, others = self._currency(window, scope, currency)
         tally, days, sessions = self._tally(window, scope, chosen)
         opening = self.balance(window, scope, chosen)
-        measured = days if opening is None else self._with_idle_days(window, days)
+        measured = days if opening is None else self._with_idle_days(window, scope, days)
         is_account = window.last_trades is None and not scope.needs_row_filter
         metrics = compute_all(MetricInput(tally, tuple(measured), opening, is_account, curves_of(sessions)))
         missing = self._missing_days(window)
@@ -118,9 +123,9 @@ class SummaryBuilder:
         ]
         held = self._ledger.queries.open_positions(scope)
         open_log_trades = len(self._ledger.queries.open_log_positions(scope, self._options.default_currency))
-        unrealized = self._unrealized(window, chosen, held, open_log_trades)
+        unrealized = self._unrealized(window, scope, chosen, held, open_log_trades)
         return PerformanceSummary(
-            window=self._window_view(window),
+            window=self._window_view(window, scope),
             scope=scope,
             currency=chosen,
             message=_message(metrics),
@@ -152,15 +157,25 @@ class SummaryBuilder:
         """
         if window.last_trades is not None:
             assert currency is not None
-            closed = self._ledger.queries.last_closed(scope, currency, self._end(window), window.last_trades)
+            until = self._calendars.end(scope.account, window)
+            closed = self._ledger.queries.last_closed(scope, currency, until, window.last_trades)
             return WindowRows([_to_booking(position) for position in closed], closed)
-        since, until = self._start(window), self._end(window)
-        found = self._ledger.queries.in_window(scope.account, since, until)
-        bookings = [booking for booking in found[0] if currency in (None, booking.currency)]
-        closed = [position for position in found[1] if currency in (None, position.currency)]
+        found = self._ledger.queries.in_window(scope.account, *self._span(window, scope))
+        holds = self._calendars.holds
+        bookings = [
+            b for b in found[0] if currency in (None, b.currency) and holds(window, b.account, b.time)
+        ]
+        closed = [
+            p
+            for p in found[1]
+            if currency in (None, p.currency) and holds(window, p.account, p.closed_at or p.last_at)
+        ]
         if scope.needs_row_filter:
             bookings, closed = self._filtered_rows(bookings, closed, scope)
         bookings.sort(key=lambda b: b.order)
+        if self._calendars.own:  # sessions of several calendars overlap: they follow each other by date
+            bookings.sort(key=self.session_of)
+            closed.sort(key=self._closed_on)
         cash = [] if scope.needs_row_filter else [b for b in bookings if b.is_cash]
         return WindowRows([b for b in bookings if not b.is_cash] if cash else bookings, closed, cash)
 
@@ -168,15 +183,23 @@ class SummaryBuilder:
         """Return the tally of each session with trading in a window, in order."""
         if window.last_trades is None and not scope.needs_row_filter:
             return self._ledger.tallies.between(scope.account, window.start, window.end, currency)
-        rows = self.rows(window, scope, currency)
-        session = self._options.calendar.trading_day_of
+        return self._by_session(self.rows(window, scope, currency))
+
+    def _by_session(self, rows: WindowRows) -> list[tuple[date, Tally]]:
         by_day: dict[date, WindowRows] = defaultdict(lambda: WindowRows([], []))
         for booking in rows.bookings:
-            by_day[session(booking.time)].bookings.append(booking)
+            by_day[self.session_of(booking)].bookings.append(booking)
         for position in rows.closed:
-            by_day[session(position.closed_at or position.last_at)].closed.append(position)
+            by_day[self._closed_on(position)].closed.append(position)
         tally = self._options.tally_rules.tally
         return [(day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)]
+
+    def session_of(self, booking: Booking) -> date:
+        """Return the session of a booking, by the calendar of its account."""
+        return self._calendars.trading_day_of(booking.account, booking.time)
+
+    def _closed_on(self, position: Position) -> date:
+        return self._calendars.trading_day_of(position.account, position.closed_at or position.last_at)
 
     def rate_of(self, booking: Booking) -> SessionRate | None:
         """Return the rate by which a booking was converted; None, because it is in its own currency."""
@@ -240,6 +263,8 @@ class SummaryBuilder:
         rows = self.rows(window, scope, currency)
         days = self._days(rows)
         self.sessions_computed += len(days)
+        if self._calendars.own and window.last_trades is None:
+            return merge(tally for _, tally in self._by_session(rows)), days, []
         return self._options.tally_rules.tally(rows.bookings, rows.closed), days, []
 
     def _left_out(
@@ -260,20 +285,19 @@ class SummaryBuilder:
     def _days(self, rows: WindowRows) -> list[Day]:
         nets: dict[date, Decimal] = defaultdict(lambda: ZERO)
         trades: dict[date, int] = defaultdict(int)
-        session = self._options.calendar.trading_day_of
         with exact():
             for booking in rows.bookings:
-                nets[session(booking.time)] += booking.net
+                nets[self.session_of(booking)] += booking.net
         for position in rows.closed:
-            trades[session(position.closed_at or position.last_at)] += 1
+            trades[self._closed_on(position)] += 1
         return [Day(day, nets[day], trades[day], nets[day]) for day in sorted(nets.keys() | trades.keys())]
 
-    def _with_idle_days(self, window: Window, days: list[Day]) -> tuple[Day, ...]:
+    def _with_idle_days(self, window: Window, scope: Scope, days: list[Day]) -> tuple[Day, ...]:
         """Return the days with the idle exchange days in between, which ratios of a balance need."""
         if not days:
             return ()
         traded = {day.session: day for day in days}
-        last = min(window.last_day, self._options.calendar.trading_day_of(self._now))
+        last = min(window.last_day, self._today(scope))
         span = _dates(days[0].session, max(last, days[-1].session))
         calendar = self._options.calendar
         return tuple(
@@ -283,7 +307,7 @@ class SummaryBuilder:
     def return_days(self, window: Window, scope: Scope, currency: str) -> tuple[Day, ...]:
         """Return the days that daily ratios are computed of: of the sessions and the idle exchange days between."""
         window = self.from_first_session(window, scope)
-        return self._with_idle_days(window, self._tally(window, scope, currency)[1])
+        return self._with_idle_days(window, scope, self._tally(window, scope, currency)[1])
 
     def balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
         """Return the balance before the window; None without one, and for rolling and filtered windows.
@@ -317,13 +341,20 @@ class SummaryBuilder:
         calendar = self._options.calendar
         return [day for day in _dates(start, end - DAY) if calendar.is_weekday(day) and day not in present]
 
-    def _facts_since(self, window: Window) -> datetime:
-        """Return since when facts belong to a window; what was not booked may lie before the first session of all."""
-        return EARLIEST if window.kind == "all" else self._start(window)
+    def _today(self, scope: Scope) -> date:
+        return self._calendars.trading_day_of(scope.account, self._now)
+
+    def _span(self, window: Window, scope: Scope) -> tuple[datetime, datetime]:
+        """Return from when to when the sessions of a window last: of an account, or of any."""
+        return self._calendars.start(scope.account, window.start), self._calendars.end(scope.account, window)
+
+    def _facts_span(self, window: Window, scope: Scope) -> tuple[datetime, datetime]:
+        """Return the time of the facts of a window; what was not booked may lie before the first session of all."""
+        since, until = self._span(window, scope)
+        return EARLIEST if window.kind == "all" else since, until
 
     def _count_rejected(self, window: Window, scope: Scope) -> int:
-        since, until = self._facts_since(window), self._end(window)
-        return self._ledger.sources.count_rejections(scope.account, since, until)
+        return self._ledger.sources.count_rejections(scope.account, *self._facts_span(window, scope))
 
     def _partial_reasons(
         self, window: Window, missing: list[date], rejected: int, tally: Tally, scope: Scope
@@ -337,9 +368,7 @@ class SummaryBuilder:
         unfinished = self._ledger.sources.unfinished_logs(*around)
         if unfinished and window.last_trades is None:
             yield PartialReason("unfinished_line", _join_names(unfinished))
-        doubts = DoubtTable(self._ledger.queries).within(
-            scope.account, self._facts_since(window), self._end(window)
-        )
+        doubts = DoubtTable(self._ledger.queries).within(scope.account, *self._facts_span(window, scope))
         for code in sorted({doubt.code for doubt in doubts}):
             details = dict.fromkeys(doubt.detail for doubt in doubts if doubt.code == code)
             yield PartialReason(code, f"{_join_names(list(details))}; see `tearsheet sources`")
@@ -357,15 +386,14 @@ class SummaryBuilder:
 
     def _gaps(self, window: Window, scope: Scope) -> Iterator[PartialReason]:
         """Yield what the books lack in the window: closes without an opening, unknown costs, expiries untold."""
-        span = (to_micros(self._facts_since(window)), to_micros(self._end(window)))
+        since, until = self._facts_span(window, scope)
+        span = (to_micros(since), to_micros(until))
         details: dict[str, list[str]] = defaultdict(list)
         for row in self._ledger.queries.rows(GapRow, "gaps", (*span, scope.account, scope.symbol)):
             details[row.code].append(row.detail)
         for position in self._ledger.queries.open_positions(scope):
             expiry = expiry_of(position.symbol)
-            if expiry is not None and expiry < min(
-                window.end, self._options.calendar.trading_day_of(self._now)
-            ):
+            if expiry is not None and expiry < min(window.end, self._today(Scope(position.account))):
                 held = f"{position.account} {to_plain_string(position.open_quantity)} {position.symbol}"
                 details["unsettled_expiry"].append(f"{held} since {expiry}; `tearsheet settle` closes it")
         for code, words in details.items():
@@ -373,7 +401,8 @@ class SummaryBuilder:
 
     def _notes(self, window: Window, scope: Scope, currency: str) -> Iterator[SummaryNote]:
         """Yield what is to be known beside the numbers."""
-        span = (to_micros(self._facts_since(window)), to_micros(self._end(window)))
+        since, until = self._facts_span(window, scope)
+        span = (to_micros(since), to_micros(until))
         scoped = (currency, scope.account, scope.symbol)
         fills = self._ledger.queries.value("count_without_fee", (*span, *scoped))
         if fills:
@@ -402,10 +431,10 @@ class SummaryBuilder:
             yield f"{count:,} currency conversions of {row.name.rpartition('/')[2]}"
 
     def _unrealized(
-        self, window: Window, currency: str, held: list[Position], open_log_trades: int
+        self, window: Window, scope: Scope, currency: str, held: list[Position], open_log_trades: int
     ) -> Unrealized:
         """Return the unrealized P&L of the positions open now; undefined for a past window."""
-        if window.end <= self._options.calendar.trading_day_of(self._now):
+        if window.end <= self._today(scope):
             return Unrealized(None, "the window is past")
         return unrealized_total(
             self._ledger.queries,
@@ -424,8 +453,9 @@ class SummaryBuilder:
         age = None if last is None else (self._now - last) / timedelta(seconds=1)
         return Freshness(self._ledger.revision, self._now, last, age)
 
-    def _window_view(self, window: Window) -> WindowView:
-        calendar = self._options.calendar
+    def _window_view(self, window: Window, scope: Scope) -> WindowView:
+        calendar = self._calendars.of(scope.account)
+        starts_at, ends_at = self._span(window, scope)
         return WindowView(
             kind=window.kind,
             start=window.start,
@@ -433,16 +463,10 @@ class SummaryBuilder:
             label=window.label,
             timezone=calendar.timezone.key,
             day_starts_at=calendar.day_starts_at.isoformat("minutes"),
-            starts_at=self._start(window),
-            ends_at=self._end(window),
+            starts_at=starts_at,
+            ends_at=ends_at,
             last_trades=window.last_trades,
         )
-
-    def _start(self, window: Window) -> datetime:
-        return self._options.calendar.start(window.start)
-
-    def _end(self, window: Window) -> datetime:
-        return self._options.calendar.start(window.end)
 
 
 def summary_builder(context: LedgerContext) -> SummaryBuilder:

@@ -15,11 +15,11 @@ from tearsheet.app.analysis.notes import tags_by_position
 from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.analysis.table_columns import TableName
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.errors import UsageError
 from tearsheet.performance.account import BalanceDay, balance_days
 from tearsheet.performance.series import daily_curve
 from tearsheet.performance.summary import Scope
+from tearsheet.store.kept_accounts import kept_accounts
 from tearsheet.store.list_values import PageCursor
 from tearsheet.store.tables.queries import Queries, is_in_scope
 from tearsheet.store.tables.trade_list import NameColumn, distinct_names
@@ -66,9 +66,9 @@ class TableRows:
     def __init__(self, context: LedgerContext, chosen: TableScope) -> None:
         self._context, self._chosen = context, chosen
         self._ledger, self._settings = context.ledger, context.settings
-        self._calendar, self._scope = context.settings.calendar, chosen.scope
-        self._since = self._calendar.start(chosen.window.start)
-        self._until = self._calendar.start(chosen.window.end)
+        self._scope, self._calendars = chosen.scope, context.calendars
+        self._since = self._calendars.start(chosen.scope.account, chosen.window.start)
+        self._until = self._calendars.end(chosen.scope.account, chosen.window)
 
     def of(self, table: TableName, *, idle: bool = True) -> Iterator[Row]:
         """Yield the rows of a table; without `idle`, returns leave out days on which nothing was booked.
@@ -100,6 +100,7 @@ class TableRows:
                 and scope.strategy in (None, fill.strategy)
                 and scope.mode in (None, fill.mode)
                 and currency in (None, fill.currency)
+                and self._holds(fill.account, fill.time)
             ):
                 yield self._fill_row(fill)
 
@@ -120,7 +121,7 @@ class TableRows:
             f.stop_loss,
             f.target,
             f.mode,
-            self._calendar.trading_day_of(f.time),
+            self._calendars.trading_day_of(f.account, f.time),
             f.key,
             f.states_fee,
         )
@@ -131,7 +132,12 @@ class TableRows:
         for position in _sorted_ties(found, _closed_at, lambda one: one.closing_order):
             own = sorted(tags.get(position.id, ()))
             is_wanted = tag is None or tag in own
-            if is_wanted and is_in_scope(self._scope, position) and currency in (None, position.currency):
+            if (
+                is_wanted
+                and is_in_scope(self._scope, position)
+                and currency in (None, position.currency)
+                and self._holds(position.account, _closed_at(position))
+            ):
                 yield self._trade_row(position, own)
 
     def _trade_row(self, p: Position, tags: Sequence[str]) -> Row:
@@ -148,7 +154,7 @@ class TableRows:
             view.side,
             p.opened_at,
             closed_at,
-            self._calendar.trading_day_of(closed_at),
+            self._calendars.trading_day_of(p.account, closed_at),
             p.held,
             p.quantity,
             p.peak_quantity,
@@ -181,11 +187,18 @@ class TableRows:
 
     def _bookings(self, queries: Queries) -> Iterator[Row]:
         currency, belongs = self._chosen.currency, self._booking_filter(queries)
-        session_of = self._calendar.trading_day_of
+        session_of = self._calendars.trading_day_of
         for chunk, _ in queries.time_chunks(self._scope.account, self._since, self._until):
             for booking in sorted(chunk, key=lambda one: one.order):
-                if currency in (None, booking.currency) and belongs(booking):
-                    yield _booking_row(booking, session_of(booking.time))
+                if (
+                    currency in (None, booking.currency)
+                    and self._holds(booking.account, booking.time)
+                    and belongs(booking)
+                ):
+                    yield _booking_row(booking, session_of(booking.account, booking.time))
+
+    def _holds(self, account: str, at: datetime) -> bool:
+        return self._calendars.holds(self._chosen.window, account, at)
 
     def _booking_filter(self, queries: Queries) -> Callable[[Booking], bool]:
         """Return whether a booking is in the scope: its position is, or it is an event of the symbol alone."""
@@ -258,7 +271,7 @@ class TableRows:
                     self._no_balance(currency),
                 )
             if day is None:
-                if idle and self._calendar.is_weekday(session):
+                if idle and self._calendars.common.is_weekday(session):
                     yield (session, ZERO, balance, share(ZERO, balance), True, ZERO, ZERO)
                 continue
             with exact():
@@ -300,7 +313,7 @@ class TableRows:
 
     def _exchange_days(self, window: Window, first: date, last: date) -> Iterator[date]:
         """Yield every day from the first session with a result to the last, or to today if the window has it."""
-        today = self._calendar.trading_day_of(self._context.now)
+        today = self._calendars.trading_day_of(self._scope.account, self._context.now)
         last = max(last, min(window.last_day, today))
         return (first + DAY * number for number in range((last - first).days + 1))
 

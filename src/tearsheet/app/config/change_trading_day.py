@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -16,10 +17,11 @@ from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules.breach import is_active_in
 from tearsheet.settings import SETTINGS, Settings
+from tearsheet.store.kept_accounts import kept_calendars
 from tearsheet.store.tables.breaches import BreachTable
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import LedgerTransaction
-from tearsheet.trade.session import DAY
+from tearsheet.trade.session import DAY, AccountCalendars
 
 #: Settings that the settings page can change; the command line can change every booking rule.
 KEYS = ("timezone", "day_starts_at")
@@ -129,27 +131,34 @@ class TradingDayChange:
         return CheckedContext(new_settings, lambda: now, changes_rules=True)
 
     def _rebuild(self, other: LedgerContext) -> int:
-        self._reject_while_breached(other.ledger)
+        calendars = kept_calendars(other.ledger, self._settings.calendar)
+        reject_while_breached(other.ledger, calendars, self._context.now)
         transaction = LedgerTransaction(
             other.ledger, booking_rules_from(other.settings, other.ledger), other.now
         )
         transaction.rebuild()
         return transaction.commit()
 
-    def _reject_while_breached(self, ledger: Ledger) -> None:
-        """Raise UsageError while a breach with a reset period is active: the new calendar could end it."""
-        session = self._settings.calendar.trading_day_of(self._context.now)
-        records = BreachTable(ledger.queries)
-        for account in records.accounts():
-            for record in records.for_account(account, session - _LONGEST_PERIOD):
-                one = record.breach
-                is_bound = one.period_start is not None and record.release is None
-                if is_bound and is_active_in(one.limit, one.period_start, session):
-                    raise UsageError(
-                        f"{one.limit} of {account} is broken since {one.at.isoformat()}, and another "
-                        "calendar could end that",
-                        "release it first, or wait until its reset",
-                    )
+
+def reject_while_breached(
+    ledger: Ledger, calendars: AccountCalendars, now: datetime, accounts: Collection[str] | None = None
+) -> None:
+    """Raise UsageError while a breach with a reset period is active, of some accounts or of any.
+
+    Another calendar could end that period; `calendars` are those before the change.
+    """
+    records = BreachTable(ledger.queries)
+    for account in records.accounts() if accounts is None else accounts:
+        session = calendars.trading_day_of(account, now)
+        for record in records.for_account(account, session - _LONGEST_PERIOD):
+            one = record.breach
+            is_bound = one.period_start is not None and record.release is None
+            if is_bound and is_active_in(one.limit, one.period_start, session):
+                raise UsageError(
+                    f"{one.limit} of {account} is broken since {one.at.isoformat()}, and another "
+                    "calendar could end that",
+                    "release it first, or wait until its reset",
+                )
 
 
 def _setting_text(settings: Settings, key: str) -> str:

@@ -5,13 +5,24 @@ from pathlib import Path
 
 from msgspec.structs import asdict, replace
 
+from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.config.change_trading_day import reject_while_breached
 from tearsheet.app.config.settings_audit import AuditEntry, read_content, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.currency.stated_rates import StatedRates
-from tearsheet.app.kept_accounts import KeptAccounts, by_look, keep_accounts, kept_accounts
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import NotFoundError, SettingsError
 from tearsheet.performance.account import StatedAccount
 from tearsheet.sources.config.accounts import KEYS, AccountsFile, parse_accounts
+from tearsheet.store.kept_accounts import (
+    KeptAccounts,
+    account_calendars,
+    by_look,
+    keep_accounts,
+    kept_accounts,
+)
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.rate import DEFAULT_MAX_AGE, BaseTerms
 
@@ -41,6 +52,7 @@ class AccountsEditor:
         An account without a value is taken back. Raises SettingsError, StoreError.
         """
         stated = parse_accounts(text, file, self._context.settings.currency)
+        account_verdicts(self._context).all()  # saves new breaches under the old calendars
         if stated.base is not None and stated.base.rates is not None:
             self._import_rates(stated.base.rates, file, who)
         ledger = self._context.ledger
@@ -48,10 +60,11 @@ class AccountsEditor:
             before = kept_accounts(ledger)
             after = _merged(before, stated)
             changes = tuple(self._changes(before, after, who))
-            if changes:
-                keep_accounts(ledger, after)
             for one in changes:
                 record_change(ledger, one)
+            if changes:
+                keep_accounts(ledger, after)
+                self._redate(ledger, before, after)
         return changes
 
     def similar_accounts(self) -> list[list[str]]:
@@ -60,6 +73,23 @@ class AccountsEditor:
             stated = kept_accounts(self._context.ledger).accounts
             groups = by_look({*queries.accounts(), *stated}).values()
         return [sorted(group) for group in groups if len(group) > 1 and stated.keys() & group]
+
+    def _redate(self, ledger: Ledger, before: KeptAccounts, after: KeptAccounts) -> None:
+        """Date the sessions of accounts anew whose calendar has changed; every answer of before is out of date.
+
+        Raises UsageError while a breach depends on it.
+        """
+        context = self._context
+        was, new = (account_calendars(kept, context.settings.calendar) for kept in (before, after))
+        changed = [name for name in {**was.own, **new.own} if was.of(name) is not new.of(name)]
+        if not changed:
+            ledger.bump_revision()
+            return
+        reject_while_breached(ledger, was, context.now, changed)
+        transaction = LedgerTransaction(ledger, booking_rules_from(context.settings, ledger), context.now)
+        if not transaction.rebuild_if_outdated():
+            transaction.redate(changed)
+        transaction.commit()
 
     def _import_rates(self, path: str, file: str, who: str) -> None:
         """Import the rates that the base names. Raises SettingsError for wrong ones, FormatError, InputError."""

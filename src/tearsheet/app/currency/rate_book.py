@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from tearsheet.app.kept_accounts import kept_accounts
+from tearsheet.store.kept_accounts import kept_accounts
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.prices import RateTable, RowRate
 from tearsheet.trade.rate import PIVOTS, Rates, UsedRate

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.import_file import ImportJob, import_file, repeated_report
-from tearsheet.app.kept_accounts import kept_accounts
 from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
 from tearsheet.errors import NotFoundError
 from tearsheet.log import TimedEvent, timed_event
@@ -19,6 +18,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.sources.api_body import MarkInput, PostedRow, parse_fills, parse_marks, parse_objects
 from tearsheet.sources.cash_body import parse_cash
 from tearsheet.store.booking_rules import BookingRules
+from tearsheet.store.kept_accounts import kept_accounts
 from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.prices import Mark, Marks
 from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable

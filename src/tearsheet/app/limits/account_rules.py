@@ -1,21 +1,20 @@
 """What limits know of an account beside its bookings: calendar, currency, starting balance, roots of symbols."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, time
+from datetime import date
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from tearsheet.app.analysis.balances import Balances
-from tearsheet.app.kept_accounts import KeptAccounts, kept_accounts
 from tearsheet.app.kept_instruments import InstrumentSource
 from tearsheet.performance.account import StatedAccount
 from tearsheet.rules.limit import AccountLimits
-from tearsheet.settings import Settings, exchange_holidays
+from tearsheet.settings import Settings
+from tearsheet.store.kept_accounts import KeptAccounts, account_calendars, kept_accounts
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.rate import BaseTerms
-from tearsheet.trade.session import TradingCalendar
+from tearsheet.trade.session import AccountCalendars, TradingCalendar
 
 
 class AccountRules:
@@ -25,13 +24,15 @@ class AccountRules:
         self._ledger, self._settings = ledger, settings
         self._state = ""
         self._kept = KeptAccounts()
-        self._calendars: dict[tuple[str, str], TradingCalendar] = {}
+        #: the calendar of each account
+        self.calendars = AccountCalendars(settings.calendar)
         self._instruments: Instruments | None = None
 
     def refresh(self, state_id: str) -> None:
         """Read the terms again if the ledger is in another state."""
         if state_id != self._state:
             self._kept, self._state, self._instruments = kept_accounts(self._ledger), state_id, None
+            self.calendars = account_calendars(self._kept, self._settings.calendar)
 
     def terms(self, account: str) -> StatedAccount:
         """Return what is stated of an account."""
@@ -44,16 +45,7 @@ class AccountRules:
 
     def calendar(self, account: str) -> TradingCalendar:
         """Return the calendar of an account; that of the ledger where none is stated."""
-        terms, common = self.terms(account), self._settings.calendar
-        zone = terms.timezone or common.timezone.key
-        start = terms.day_starts_at or common.day_starts_at.isoformat("minutes")
-        if (zone, start) == (common.timezone.key, common.day_starts_at.isoformat("minutes")):
-            return common
-        found = self._calendars.get((zone, start))
-        if found is None:
-            found = TradingCalendar(ZoneInfo(zone), time.fromisoformat(start), exchange_holidays())
-            self._calendars[zone, start] = found
-        return found
+        return self.calendars.of(account)
 
     def starting_balance(self, account: str, currency: str, plan: AccountLimits) -> Decimal | None:
         """Return the starting balance of an account; that of the ledger only for a limit that is a share of it."""

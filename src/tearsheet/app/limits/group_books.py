@@ -50,9 +50,9 @@ class GroupBooks:
         return calendars[0] if same else self._settings.calendar
 
     def _first_session(self, group: GroupLimits, calendar: TradingCalendar, session: date) -> date:
-        """Return the first session that is needed; a share of the start needs all, as does a calendar of its own."""
+        """Return the first session that is needed; a share of the start needs all, as do members of other calendars."""
         is_share = any(limit.needs_starting_balance for limit in group.plan.limits)
-        if is_share or calendar is not self._settings.calendar:
+        if is_share or any(self._books.rules.calendar(member) is not calendar for member in group.members):
             return EARLIEST.date()
         return first_session_needed(group.plan, session) or EARLIEST.date()
 

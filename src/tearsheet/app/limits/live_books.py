@@ -28,7 +28,7 @@ from tearsheet.rules.limit_book import (
 from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules
 from tearsheet.rules.limit_usage import AccountFacts
 from tearsheet.settings import Settings
-from tearsheet.store.tables.account_states import AccountState, account_state
+from tearsheet.store.tables.account_states import account_state
 from tearsheet.store.tables.breaches import (
     BreachRecord,
     BreachTable,
@@ -44,7 +44,7 @@ from tearsheet.store.tables.breaches import (
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position, signed_open_quantity
-from tearsheet.trade.session import DAY, EARLIEST, LATEST, TradingCalendar, from_micros, is_ahead
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, TradingCalendar, is_ahead
 
 #: Version in the snapshot cache key; increase it when the same stored fills give other sums.
 _VERSION = 2
@@ -192,7 +192,7 @@ class LiveLimitBooks:
         queries, calendar = self._ledger.queries, self.rules.calendar(account)
         state = account_state(queries, account)
         session = calendar.trading_day_of(now)
-        cut = min(session, self._last_session(account, calendar, state) or session)
+        cut = min(session, self._ledger.tallies.last_session(account) or session)
         first = self._first_session(account, plan, cut)
         digest = self._digest(account, plan, first)
         start, base = self._load_snapshot(account, digest, first, cut)
@@ -254,11 +254,6 @@ class LiveLimitBooks:
         needed = None if has_balance else first_session_needed(plan, cut)
         return EARLIEST.date() if needed is None else needed
 
-    def _last_session(self, account: str, calendar: TradingCalendar, state: AccountState) -> date | None:
-        if calendar is self._settings.calendar or state.last_us is None:
-            return self._ledger.tallies.last_session(account)
-        return calendar.trading_day_of(from_micros(state.last_us))
-
     def _past(
         self,
         account: str,
@@ -272,13 +267,13 @@ class LiveLimitBooks:
     ) -> "_Past":
         """Return the sessions before `cut` as tallies.
 
-        They are of the ledger's calendar and say nothing of the order of results and payouts within a session:
-        an account with a calendar of its own, or with a floor that a payout leaves where it is, begins with its
-        bookings, and the next time from a snapshot. So does one in several currencies, each time.
+        They say nothing of the order of results and payouts within a session: an account with a floor that a
+        payout leaves where it is begins with its bookings, and the next time from a snapshot. So does one in
+        several currencies, each time.
         """
         drawdown = plan.get("max_drawdown")
         in_order = drawdown is not None and drawdown.on_payout != "follow"
-        if calendar is self._settings.calendar and not in_order and not by_rows:
+        if not in_order and not by_rows:
             return _Past(tallies=self._ledger.tallies.between(account, start, cut, currency))
         first, last = calendar.start(start), calendar.start(cut)
         bookings, closed = self._ledger.queries.in_window(account, first, last)

@@ -57,7 +57,7 @@ class ObjectiveReader:
         )
 
     def _sessions(self) -> list[tuple[date, Tally]]:
-        if self._calendar is self._settings.calendar and self._foreign is None:
+        if self._foreign is None:
             return self._tallies.between(self._account, EARLIEST.date(), LATEST.date(), self._currency)
         return self._tallied(EARLIEST)
 

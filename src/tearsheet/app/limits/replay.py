@@ -1,7 +1,7 @@
 """Replay of limits over the ledger's history, fill by fill."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,8 +19,8 @@ from tearsheet.rules.replay import Replay, Simulation
 from tearsheet.sources.config.limits import load_limits
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar, Window
+from tearsheet.trade.position import Position
+from tearsheet.trade.session import EARLIEST, LATEST, Window
 
 NO_MARKS = "{name} uses open P&L, but no price history is stored; evaluated on realized P&L only"
 
@@ -47,7 +47,7 @@ def replay_history(
         for name in _limited_accounts(ledger, limits, account):
             plan = limits.for_account(name)
             terms = _limit_context(context, ledger, window, name, plan, currency)
-            replays.append(_AccountReplay(ledger, name, plan, window, terms, context.settings.calendar).run())
+            replays.append(_AccountReplay(ledger, name, plan, window, terms).run())
         return replays
 
 
@@ -97,13 +97,7 @@ class _AccountReplay:
     """Replay of one account, from its first session or a later start."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        account: str,
-        plan: AccountLimits,
-        window: Window,
-        terms: LimitContext,
-        common: TradingCalendar,
+        self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: LimitContext
     ) -> None:
         first = ledger.tallies.first_session(account) or window.start
         self._ledger, self._account, self._limit_context = ledger, account, terms
@@ -111,7 +105,6 @@ class _AccountReplay:
         self._since = terms.calendar.start(self._start)
         self._until = terms.calendar.start(window.end)
         self._plan, self._notes = _without_open_pnl(plan)
-        self._has_tallies = terms.calendar is common
         self._looks_back = self._start > first
         if self._looks_back:
             self._plan = _start_limits(self._plan, self._start)
@@ -132,20 +125,11 @@ class _AccountReplay:
         if not self._looks_back:
             return book
         past = first_session_needed(self._plan, self._start) or EARLIEST.date()
-        if self._has_tallies:
-            currency = self._limit_context.currency
-            for session, tally in self._ledger.tallies.between(self._account, past, self._start, currency):
-                book.add_session_tally(session, tally)
-        else:
-            calendar = self._limit_context.calendar
-            for booking in self._bookings(calendar.start(past), self._since):
-                book.book(booking)
+        currency = self._limit_context.currency
+        for session, tally in self._ledger.tallies.between(self._account, past, self._start, currency):
+            book.add_session_tally(session, tally)
         book.set_open_positions(self._opening_positions())
         return book
-
-    def _bookings(self, since: datetime, until: datetime) -> Iterator[Booking]:
-        for bookings, _ in self._ledger.queries.time_chunks(self._account, since, until):
-            yield from sorted(bookings, key=lambda b: b.order)
 
     def _opening_positions(self) -> Iterator[OpenHolding]:
         """Yield the positions open at the start of the replay, whether they have closed since or not."""

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.feeds import account_feeds
-from tearsheet.app.kept_accounts import by_look, folded_name
 from tearsheet.app.limits.group_books import GroupBooks
 from tearsheet.app.limits.limits_file import LimitsFile, LoadedLimits
 from tearsheet.app.limits.live_books import LiveLimitBooks
@@ -31,6 +30,7 @@ from tearsheet.rules.limit_book import LimitBook, first_session_needed
 from tearsheet.rules.objective import ObjectiveView, judge_objectives
 from tearsheet.rules.status import AccountStatus, account_status
 from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict, with_groups
+from tearsheet.store.kept_accounts import by_look, folded_name
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.breaches import BreachRecord, BreachTable, breach_not_found

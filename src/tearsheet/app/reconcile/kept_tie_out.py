@@ -24,7 +24,7 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.sources import DIFFERS, DoubtTable, import_name
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import execution_key
-from tearsheet.trade.session import LATEST, TradingCalendar, from_micros, to_micros
+from tearsheet.trade.session import LATEST, AccountCalendars, TradingCalendar, from_micros, to_micros
 
 _log = logging.getLogger("tearsheet")
 #: Differences that leave the books right: the sum is the same, or known to be rounded or by another method.
@@ -98,7 +98,7 @@ def recheck(context: LedgerContext) -> None:
         for row in queries.rows(_KeptRow, "contradictions"):
             if import_name(row.source_id) not in accepted:
                 kept = json.decode(row.contradictions, type=Contradictions)
-                left = _left(queries, context.settings.calendar, kept)
+                left = _left(queries, context.calendars, kept)
                 wanted += _doubts(context, row.source_id, row.name, left)
         if table.replace(before, wanted):
             ledger.bump_revision()
@@ -115,10 +115,11 @@ def recheck_agreed(context: LedgerContext) -> None:
 
     Raises StoreError.
     """
-    ledger, calendar = context.ledger, context.settings.calendar
+    ledger = context.ledger
     if ledger.read_only:
         return
     with ledger.writing() as queries:
+        calendars = context.calendars
         for row in queries.rows(_AgreedRow, "agreed"):
             kept = json.decode(row.agreed, type=Agreed)
             told = Contradictions(kept.method)
@@ -126,7 +127,7 @@ def recheck_agreed(context: LedgerContext) -> None:
                 told = json.decode(row.contradictions, type=Contradictions)
             lost = tuple(
                 one
-                for one in _lost(queries, calendar, kept)
+                for one in _lost(queries, calendars, kept)
                 if not _is_of_more_fills(context, one, row.source_id, "fill_unknown_to_import")
             )
             if lost:
@@ -139,7 +140,7 @@ def recheck_agreed(context: LedgerContext) -> None:
     recheck(context)
 
 
-def _lost(queries: Queries, calendar: TradingCalendar, kept: Agreed) -> Iterator[Difference]:
+def _lost(queries: Queries, calendars: AccountCalendars, kept: Agreed) -> Iterator[Difference]:
     """Yield the numbers that agreed and do not any more."""
     by_account: dict[str, dict[NumberKey, AgreedNumber]] = defaultdict(dict)
     for one in kept.numbers:
@@ -147,7 +148,7 @@ def _lost(queries: Queries, calendar: TradingCalendar, kept: Agreed) -> Iterator
     for account, own in by_account.items():
         stated = {key: one.theirs for key, one in own.items()}
         with exact():
-            causes = contradicted(queries, calendar, account, stated, kept.method)
+            causes = contradicted(queries, calendars.of(account), account, stated, kept.method)
         for key, cause in causes.items():
             one = own[key]
             if cause.kind not in _NO_CONTRADICTION:
@@ -209,7 +210,7 @@ def _keep(
         if tied is not None:
             tied = replace(tied, contradicts=kept.any and not is_accepted)
             # what agrees only beside the whole statement says nothing of later changes
-            alone = _agreeing(queries, context.settings.calendar, same) if same else None
+            alone = _agreeing(queries, context.calendars, same) if same else None
             texts = (_text(tied), _text(kept) if kept.any else None, _text(alone) if alone else None)
             queries.execute("keep_tie_out", (*texts, report.id))
             context.ledger.put(_COMPARED, queries.value("taken_back"))
@@ -221,9 +222,9 @@ def _keep(
     return tied
 
 
-def _agreeing(queries: Queries, calendar: TradingCalendar, same: Agreed) -> Agreed | None:
+def _agreeing(queries: Queries, calendars: AccountCalendars, same: Agreed) -> Agreed | None:
     """Return what agrees by the comparison that is made again after a change, too; None if nothing does."""
-    lost = {_place(one) for one in _lost(queries, calendar, same)}
+    lost = {_place(one) for one in _lost(queries, calendars, same)}
     numbers = tuple(one for one in same.numbers if _place(one) not in lost)
     return replace(same, numbers=numbers) if numbers else None
 
@@ -242,14 +243,14 @@ def _is_of_more_fills(
 
     `others` is the query that finds them: with or without those that correct one of its own.
     """
-    calendar = context.settings.calendar
+    calendar = context.calendars.of(one.account)
     span = (to_micros(calendar.start(one.since)), to_micros(calendar.end(one.session)))
     is_sum = one.what in ("realized", "net", "fees", "paid", "cash")
     scope = (one.account, one.symbol or "", *span, source_id)
     return is_sum and context.ledger.queries.exists(others, scope)
 
 
-def _left(queries: Queries, calendar: TradingCalendar, kept: Contradictions) -> Contradictions:
+def _left(queries: Queries, calendars: AccountCalendars, kept: Contradictions) -> Contradictions:
     """Return what of contradictions the books still have otherwise."""
     by_account: dict[str, dict[NumberKey, Difference]] = defaultdict(dict)
     for one in kept.numbers:
@@ -259,7 +260,7 @@ def _left(queries: Queries, calendar: TradingCalendar, kept: Contradictions) -> 
     for account, own in by_account.items():
         stated = {key: one.theirs for key, one in own.items()}
         with exact():
-            causes = contradicted(queries, calendar, account, stated, kept.method)
+            causes = contradicted(queries, calendars.of(account), account, stated, kept.method)
         numbers += [
             one for key, one in own.items() if key in causes and causes[key].kind not in _NO_CONTRADICTION
         ]
@@ -282,7 +283,7 @@ def _is_still_different(queries: Queries, one: FillDifference) -> bool:
 
 def _doubts(context: LedgerContext, source_id: int, file: str, kept: Contradictions) -> list[DoubtRow]:
     """Return a doubt for each account that a statement contradicts, of the days that it is about."""
-    calendar = context.settings.calendar
+    calendars = context.calendars
     numbers: Mapping[str, list[Difference]] = defaultdict(list)
     fills: Mapping[str, list[FillDifference]] = defaultdict(list)
     for number in kept.numbers:
@@ -290,7 +291,7 @@ def _doubts(context: LedgerContext, source_id: int, file: str, kept: Contradicti
     for fill in kept.fills:
         fills[fill.account].append(fill)
     return [
-        _doubt(context, calendar, source_id, file, account, numbers[account], fills[account])
+        _doubt(context, calendars.of(account), source_id, file, account, numbers[account], fills[account])
         for account in sorted({*numbers, *fills})
     ]
 

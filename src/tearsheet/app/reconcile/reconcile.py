@@ -151,9 +151,10 @@ def compare_with_agreed(
         by_account: dict[str, list[ReportLine]] = defaultdict(list)
         for line in report.lines:
             by_account[line.account].append(line)
+        calendars = context.calendars
         accounts = [
-            _AccountReconciler(name, report, lines, ledger.queries, settings.calendar, method, start)
-            for name, lines in sorted(by_account.items())
+            _AccountReconciler(own, report, lines, ledger.queries, calendars.of(own), method, start)
+            for own, lines in sorted(by_account.items())
         ]
         for one in accounts:
             one.compare(instruments)

@@ -19,6 +19,7 @@ from tearsheet.app.reports import VerifyReport
 from tearsheet.app.verification.verify_columns import books_equal_facts
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, prefix_matches
 from tearsheet.store.booking_rules import BookingRules
+from tearsheet.store.kept_accounts import keep_accounts, kept_accounts
 from tearsheet.store.tables.columns import BookingRow, LogStreamRow, PositionRow, Row, RowType, TallyRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
@@ -85,6 +86,7 @@ def _rebuild_and_compare(
             rebuilt.connection.limit_memory()
             for table in _FACTS:
                 _copy(ledger, rebuilt, table)
+            keep_accounts(rebuilt, kept_accounts(ledger))  # their calendars date the sessions
         step("rebuilding the books")
         with rebuilt.writing():
             transaction = LedgerTransaction(rebuilt, rules, now)

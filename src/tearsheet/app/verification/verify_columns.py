@@ -12,6 +12,7 @@ from tearsheet.columns.exact_lane import FoldRules
 from tearsheet.columns.fill_columns import BookedColumns, FoldOutput, PositionColumns, SessionTally
 from tearsheet.columns.fold import Fold
 from tearsheet.store.booking_rules import BookingRules
+from tearsheet.store.kept_accounts import kept_calendars
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import FOLD_ORDER
@@ -55,7 +56,11 @@ def books_equal_facts(ledger: Ledger, rules: BookingRules) -> dict[str, int] | N
 
     Call it inside a snapshot of the ledger. Rows are streamed, so memory does not depend on the size of the ledger.
     """
-    if not rules.fees.is_empty or any(map(ledger.queries.exists, _BEYOND)):
+    if (
+        kept_calendars(ledger, rules.calendar).own
+        or not rules.fees.is_empty
+        or any(map(ledger.queries.exists, _BEYOND))
+    ):
         return None
     fold = Fold(FoldRules(rules.calendar, rules.breakeven_band, rules.breakeven_breaks_streak))
     comparison = _Comparison(ledger)

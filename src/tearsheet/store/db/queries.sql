@@ -308,6 +308,8 @@ SELECT * FROM booking WHERE account = ? AND time_us >= ? AND time_us < ? ORDER B
 SELECT * FROM tally WHERE account = ? AND session >= ? AND session < ? AND currency = ? ORDER BY session
 -- name: tally
 SELECT * FROM tally WHERE account = ? AND session = ? AND currency = ?
+-- name: sessions_of
+SELECT session, currency FROM tally WHERE account = ?
 -- name: put_tally
 INSERT INTO tally (account, session, currency, last_us, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account, session, currency) DO UPDATE SET last_us = excluded.last_us, body = excluded.body

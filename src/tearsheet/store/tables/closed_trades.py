@@ -14,7 +14,7 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import position_from_row
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Position, log_place, outcome_of
-from tearsheet.trade.session import TradingCalendar, from_micros, to_micros
+from tearsheet.trade.session import AccountCalendars, Window, from_micros, to_micros
 
 _SIDES = {"BUY": "long", "SELL": "short"}
 
@@ -22,21 +22,22 @@ _SIDES = {"BUY": "long", "SELL": "short"}
 class ClosedTradeQuery:
     """Query for closed trades with their trading day and outcome."""
 
-    def __init__(self, calendar: TradingCalendar, band: Decimal) -> None:
-        self._calendar = calendar
-        self._zone = calendar.timezone
+    def __init__(self, calendars: AccountCalendars, band: Decimal) -> None:
+        self._calendars = calendars
         self._band = band
 
-    def between(
-        self, queries: Queries, scope: Scope, currency: str, since: datetime, until: datetime
-    ) -> list[ClosedTrade]:
-        """Return trades of a scope and currency closed in `[since, until)`, in order."""
-        span = (to_micros(since), to_micros(until))
-        account = scope.account
+    def within(self, queries: Queries, scope: Scope, currency: str, window: Window) -> list[ClosedTrade]:
+        """Return trades of a scope and currency closed in a window of sessions, in order."""
+        account, calendars = scope.account, self._calendars
+        span = (to_micros(calendars.start(account, window.start)), to_micros(calendars.end(account, window)))
         name, bounds = ("all", span) if account is None else ("account", (account, *span))
         with exact():
             positions = queries.stream(PositionRow, f"closed_{name}", bounds)
-            return list(self._select(sorted(positions, key=_order), scope, currency))
+            found = self._select(sorted(positions, key=_order), scope, currency)
+            if not calendars.own:
+                return list(found)
+            of_window = (one for one in found if window.start <= one.session < window.end)
+            return sorted(of_window, key=lambda one: one.session)
 
     def to_closed_trade(self, position: Position) -> ClosedTrade:
         """Return the closed trade of a position."""
@@ -97,8 +98,8 @@ class ClosedTradeQuery:
             strategy,
             _SIDES[side],  # type: ignore[arg-type]
             at,
-            self._calendar.trading_day_of(at),
-            at.astimezone(self._zone).hour,
+            self._calendars.trading_day_of(account, at),
+            at.astimezone(self._calendars.of(account).timezone).hour,
             held,
             quantity,
             net,

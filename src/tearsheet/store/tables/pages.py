@@ -24,12 +24,16 @@ LAST_TEXT = "~"
 
 
 class RowRange(Struct, frozen=True):
-    """Filter of a list: the rows of a scope in `[since, until)`, after a cursor."""
+    """Filter of a list: the rows of a scope in `[since, until)`, after a cursor.
+
+    `holds` says whether a time of an account belongs to the list: days differ by account.
+    """
 
     scope: Scope
     since: datetime
     until: datetime
     after: PageCursor | None = None
+    holds: Callable[[str, datetime], bool] = lambda account, at: True
 
 
 def fills(queries: Queries, span: RowRange, number: int) -> Page[Fill]:
@@ -41,6 +45,7 @@ def fills(queries: Queries, span: RowRange, number: int) -> Page[Fill]:
             scope.strategy in (None, fill.strategy)
             and scope.symbol in (None, fill.symbol)
             and scope.mode in (None, fill.mode)
+            and span.holds(fill.account, fill.time)
         )
 
     return make_page(_rows_after(queries, span, "fills"), belongs, number)
@@ -50,7 +55,8 @@ def events_with_money(queries: Queries, span: RowRange, number: int) -> Page[tup
     """Return a page of the events of a scope that state money, each with the number of its import."""
 
     def belongs(item: tuple[Event, int]) -> bool:
-        return span.scope.symbol in (None, item[0].symbol)
+        event = item[0]
+        return span.scope.symbol in (None, event.symbol) and span.holds(event.account, event.time)
 
     found = (
         ((fill, int(place.id) >> LINE_BITS), place)

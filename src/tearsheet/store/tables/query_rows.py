@@ -19,6 +19,13 @@ class FillNameRow(Row, frozen=True, gc=False):
     key: str
 
 
+class SessionRow(Row, frozen=True, gc=False):
+    """Session and currency of a tally, as queries return them."""
+
+    session: str
+    currency: str
+
+
 class InstantRow(Row, frozen=True, gc=False):
     """Account, symbol and time of fills, as queries return them."""
 

@@ -15,6 +15,7 @@ from tearsheet.store.tables import rows
 from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.position import LOG_RANKS, Position
+from tearsheet.trade.session import AccountCalendars, Window, to_micros
 
 #: Each sort order with its column, and whether the column can be NULL.
 _COLUMNS: dict[Sort, tuple[str, bool]] = {
@@ -46,13 +47,30 @@ _MAX_NAMES = 10_000
 NameColumn = Literal["symbol", "account", "strategy"]
 
 
+class AccountSpan(Struct, frozen=True):
+    """Time range `[since_us, until_us)` of an account; None is every account without a range of its own."""
+
+    account: str | None
+    since_us: int
+    until_us: int
+
+
+def spans_of(calendars: AccountCalendars, account: str | None, window: Window) -> tuple[AccountSpan, ...]:
+    """Return when the sessions of a window last: of an account, or of all, the others of one calendar first."""
+    names = (account, *(calendars.own if account is None else ()))
+    starts = ((name, calendars.of(name)) for name in names)
+    return tuple(
+        AccountSpan(name, to_micros(one.start(window.start)), to_micros(one.start(window.end)))
+        for name, one in starts
+    )
+
+
 class TradeScope(Struct, frozen=True):
-    """Filter for closed trades: scope, currency and time range `[since_us, until_us)`, or its last N."""
+    """Filter for closed trades: scope, currency and time ranges, or the last N of the first range."""
 
     scope: Scope
     currency: str | None
-    since_us: int
-    until_us: int
+    spans: tuple["AccountSpan", ...]
     last: int | None = None
 
 
@@ -140,8 +158,7 @@ class TradeList:
 
     def _scope_condition(self, t: TradeScope) -> str:
         scope = t.scope
-        parts = ["closed_us >= ?", "closed_us < ?"]
-        self._values += [t.since_us, t.until_us]
+        parts = [self._in_spans(*t.spans)]
         for column, value in (
             ("account", scope.account),
             ("strategy", scope.strategy),
@@ -163,6 +180,18 @@ class TradeList:
             f"CASE WHEN last_rank >= {LOG_RANKS} THEN last_rank ELSE 0 END DESC, "
             "symbol DESC, last_rank DESC, id DESC LIMIT ?)"
         )
+
+    def _in_spans(self, common: AccountSpan, *own: AccountSpan) -> str:
+        """Return the condition that a trade closed in the time range of its account."""
+        inside = "closed_us >= ? AND closed_us < ?"
+        self._values += [one.account for one in own]
+        self._values += [common.since_us, common.until_us]
+        if not own:
+            return inside
+        others = f"account NOT IN ({', '.join('?' for _ in own)}) AND {inside}"
+        for one in own:
+            self._values += [one.account, one.since_us, one.until_us]
+        return f"({' OR '.join([others, *(f'account = ? AND {inside}' for _ in own)])})"
 
     def _filters(self, trade_filter: TradeFilter, band: int, account: str | None) -> list[str]:
         parts = []

@@ -166,7 +166,7 @@ class EventStreams:
             return {*imports}
         rows = self._queries.rows(FillRow, "events_of_stream", stream)
         events = [event for event in map(fill_from_row, rows) if isinstance(event, Event)]
-        zones = (*_ZONES, self._tallies.calendar.timezone)
+        zones = (*_ZONES, self._tallies.calendars.common.timezone)
         kept, contradictions = without_repeated(
             events, {key: frozenset(own) for key, own in imports.items()}, zones
         )

@@ -183,6 +183,8 @@ class StreamRebuilder:
 
     def _fold_all(self) -> bool:
         """Book all fills by columns; return False without booking if the fold does not support them."""
+        if self._tallies.calendars.own:
+            return False
         if any(map(self._queries.exists, ("any_event", "any_leg", "any_record", "any_position"))):
             return False
         booking = ColumnBooking(self._queries, self._tallies)

@@ -18,10 +18,11 @@ from tearsheet.performance.tally import ALL_ACCOUNTS, Tally
 from tearsheet.store.tables.account_states import AccountStates
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.query_rows import SessionRow
 from tearsheet.store.tables.rows import in_booking_order, in_closing_order
 from tearsheet.store.tables.tallies import TallyRules, decode, encode
 from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import TradingCalendar, to_micros
+from tearsheet.trade.session import EARLIEST, LATEST, AccountCalendars, Window, to_micros
 
 T = TypeVar("T")
 #: Maximum number of tallies in memory; above it those of past sessions are saved.
@@ -29,6 +30,7 @@ _MAX_CACHED = 500
 _booked_at: Callable[[Booking], datetime] = attrgetter("time")
 _ended_at: Callable[[Position], datetime] = attrgetter("closed_at")
 _currency: Callable[[Any], str] = attrgetter("currency")
+_account: Callable[[Any], str] = attrgetter("account")
 
 
 class TallyKey(NamedTuple):
@@ -55,9 +57,9 @@ class _Part(NamedTuple):
 class SessionTallies:
     """Cache of the tallies that one transaction changes; `finish` saves them."""
 
-    def __init__(self, queries: Queries, calendar: TradingCalendar, rules: TallyRules) -> None:
+    def __init__(self, queries: Queries, calendars: AccountCalendars, rules: TallyRules) -> None:
         self._queries = queries
-        self.calendar = calendar
+        self.calendars = calendars
         self._rules = rules
         self.accounts = AccountStates(queries)
         self._cached: dict[TallyKey, _CachedTally] = {}
@@ -91,26 +93,48 @@ class SessionTallies:
         """Mark the sessions of removed bookings for a rebuild; `currency` is that of their position."""
         for booking in bookings:
             self.accounts.on_removed(booking)
-            day = self.calendar.trading_day_of(booking.time)
+            day = self.calendars.trading_day_of(booking.account, booking.time)
             for money in {booking.currency, currency or booking.currency}:
                 self._stale.add(TallyKey(booking.account, day, money))
                 self._stale.add(TallyKey(ALL_ACCOUNTS, day, money))
 
+    def redate(self, account: str) -> None:
+        """Mark all sessions of an account for a rebuild: those it had, and those that its calendar makes."""
+        found = {
+            (row.session, row.currency) for row in self._queries.rows(SessionRow, "sessions_of", (account,))
+        }
+        stale = {(date.fromisoformat(session), currency) for session, currency in found}
+        for bookings, closed in self._queries.time_chunks(account, EARLIEST, LATEST):
+            rows = chain(
+                ((b.time, b.currency) for b in bookings), ((_ended_at(p), p.currency) for p in closed)
+            )
+            stale.update((self.calendars.trading_day_of(account, at), money) for at, money in rows)
+        for day, currency in stale:
+            self._stale |= {TallyKey(account, day, currency), TallyKey(ALL_ACCOUNTS, day, currency)}
+
     def _by_session(
         self, ordered: Sequence[T], moment: Callable[[T], datetime]
     ) -> Iterator[tuple[date, Sequence[T]]]:
-        """Split rows in order of time into sessions."""
-        start = 0
+        """Split rows in order of time into sessions, each of its account."""
+        if self.calendars.own:
+            by_day: dict[date, list[T]] = defaultdict(list)
+            for row in ordered:
+                by_day[self.calendars.trading_day_of(_account(row), moment(row))].append(row)
+            yield from by_day.items()
+            return
+        start, calendar = 0, self.calendars.common
         while start < len(ordered):
-            day = self.calendar.trading_day_of(moment(ordered[start]))
-            end = bisect_left(ordered, self.calendar.end(day), start, key=moment)
+            day = calendar.trading_day_of(moment(ordered[start]))
+            end = bisect_left(ordered, calendar.end(day), start, key=moment)
             yield day, ordered[start:end]
             start = end
 
     @property
     def fold_rules(self) -> FoldRules:
-        """Return the rules of a fold that gives these tallies."""
-        return FoldRules(self.calendar, self._rules.breakeven_band, self._rules.breakeven_breaks_streak)
+        """Return the rules of a fold that gives these tallies, while no account has a calendar of its own."""
+        return FoldRules(
+            self.calendars.common, self._rules.breakeven_band, self._rules.breakeven_breaks_streak
+        )
 
     def on_folded(self, over: Iterable[SessionTally]) -> None:
         """Save the tallies of sessions that are over, in a ledger that had no bookings before."""
@@ -202,8 +226,10 @@ class SessionTallies:
         """Rebuild the stale tallies of a session from its rows, which are read once, in chunks."""
         for key in keys:
             self._cached.pop(key, None)
-        span = self.calendar.start(session), self.calendar.end(session)
-        for bookings, closed in self._queries.time_chunks(None, *span):
+        day = Window.containing("daily", session)
+        span = self.calendars.start(None, session), self.calendars.end(None, day)
+        for booked, ended in self._queries.time_chunks(None, *span):
+            bookings, closed = self._of_day(day, booked, _booked_at), self._of_day(day, ended, _ended_at)
             accounts = {booking.account for booking in bookings}
             parts: dict[tuple[str, str], _CachedTally | None] = {}
             for key in keys:
@@ -213,6 +239,12 @@ class SessionTallies:
                 if scope not in parts:
                     parts[scope] = self._tally_of(*scope, bookings, closed)
                 self._append(key, parts[scope])
+
+    def _of_day(self, day: Window, rows: list[T], moment: Callable[[T], datetime]) -> list[T]:
+        """Return the rows that belong to a day by the calendar of their account."""
+        if not self.calendars.own:
+            return rows
+        return [row for row in rows if self.calendars.holds(day, _account(row), moment(row))]
 
     def _append(self, key: TallyKey, part: _CachedTally | None) -> None:
         before = self._cached.get(key)

@@ -9,6 +9,7 @@ from msgspec import Struct, json
 
 from tearsheet.columns.fill_columns import StatedFills
 from tearsheet.store.booking_rules import BookingRules
+from tearsheet.store.kept_accounts import kept_calendars
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.account_states import LOG_LAYOUT, POST_LAYOUT, find_feeds_again, note_feed
 from tearsheet.store.tables.columns import BatchRow, RejectionRow, Row, SourceRow, UndoRow
@@ -77,7 +78,9 @@ class LedgerTransaction:
         self._rules = rules
         self._now, self._now_us = now, to_micros(now)
         self._tallies = SessionTallies(
-            ledger.queries, rules.calendar, TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak)
+            ledger.queries,
+            kept_calendars(ledger, rules.calendar),
+            TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak),
         )
         self._streams = StreamRebuilder(ledger.queries, self._tallies, rules.fees)
         self._records = LogRecords(
@@ -96,6 +99,8 @@ class LedgerTransaction:
         #: layout of each import, and layouts of which something was taken back
         self._layouts: dict[int, str] = {}
         self._taken_back: set[str] = set()
+        #: accounts whose calendar has changed
+        self._redated: set[str] = set()
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
@@ -330,6 +335,13 @@ class LedgerTransaction:
         self._streams.mark_all(by_book=by_book)
         self._is_rebuilt = self.changed = True
 
+    def redate(self, accounts: Iterable[str]) -> None:
+        """Date the sessions of accounts anew, whose calendar has changed; nothing else of the books depends on it."""
+        for account in accounts:
+            self._tallies.redate(account)
+            self._redated.add(account)
+            self.changed = True
+
     def rebuild_if_outdated(self) -> bool:
         """Rebuild all books if other rules made them; return whether they were rebuilt."""
         outdated = self._ledger.get("fingerprint") not in (None, self._rules.fingerprint)
@@ -364,9 +376,9 @@ class LedgerTransaction:
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
         # a rate moves no booking, but limits of every account that converts by it
         rated = frozenset(self._queries.values("accounts")) if self._has_new_rates else frozenset()
-        if rated:
+        if rated or self._redated:
             self._queries.execute("rewrite_all_accounts")
-        self._ledger.hooks.on_commit(touched | rated)
+        self._ledger.hooks.on_commit(touched | rated | self._redated)
         return revision
 
     def _note_feeds(self) -> None:

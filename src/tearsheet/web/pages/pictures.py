@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Literal
 
 from flask import Response, request
@@ -143,7 +144,7 @@ def _in_unit(asked: PictureQuery, curve: DrawnCurve) -> tuple[DrawnCurve, ChartW
         return None if shares is None else (shares, percent_words(asked.locale, zone))
     if unit == "r":
         trades = Charts(tracker).closed_trades(selection)
-        multiples = curve_in_r(curve, trades, tracker.settings.calendar)
+        multiples = curve_in_r(curve, trades, partial(tracker.calendars.start, selection.scope.account))
         return (multiples, r_words(asked.locale, zone)) if multiples.points else None
     return curve, asked.words
 
@@ -201,7 +202,7 @@ def _rolling(asked: PictureQuery) -> Picture | None:
     drawn = Charts(asked.tracker).rolling(asked.selection, values["trades"])
     if len(drawn) < 2:
         return None
-    calendar = asked.tracker.settings.calendar
+    calendar = asked.tracker.calendars.of(asked.selection.scope.account)
     return rolling_chart(
         drawn, values["metric"], asked.locale, asked.words, calendar, asked.size, values["target"]
     )

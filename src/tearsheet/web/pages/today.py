@@ -122,5 +122,5 @@ def _open_alerts(tracker: PerformanceTracker, judged: Judged, scope: Scope) -> l
 def _last_day(tracker: PerformanceTracker, summary: PerformanceSummary) -> date | None:
     """Return the trading day of the last fill, None if the page shows it."""
     last = summary.freshness.last_fill_at
-    session = None if last is None else tracker.settings.calendar.trading_day_of(last)
+    session = None if last is None else tracker.calendars.trading_day_of(summary.scope.account, last)
     return None if session == summary.window.start else session

@@ -205,7 +205,7 @@ def _place_in_day(
     """Return the place of a closed trade in its trading day; None for an open one, or among too many."""
     if position.closed_at is None:
         return None
-    day = tracker.settings.calendar.trading_day_of(position.closed_at)
+    day = tracker.calendars.trading_day_of(position.account, position.closed_at)
     selection = Selection(tracker.window("daily", start=day), Scope(account), position.currency)
     page = Charts(tracker).trades(selection, TradeFilter(ascending=True), 0, _MAX_OF_DAY)
     found = [trade.id for trade in page.items]

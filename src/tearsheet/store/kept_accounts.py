@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tearsheet.performance.account import StatedAccount
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.rate import NO_TERMS, BaseTerms
+from tearsheet.trade.session import AccountCalendars, TradingCalendar, calendar_like
 
 _KEY = "accounts"
 #: Small letters and dashes that look like others.
@@ -53,8 +54,26 @@ def kept_accounts(ledger: Ledger) -> KeptAccounts:
     return KeptAccounts() if text is None else json.decode(text, type=KeptAccounts)
 
 
+def account_calendars(kept: KeptAccounts, common: TradingCalendar) -> AccountCalendars:
+    """Return the calendars of accounts in a ledger of a calendar; what an account leaves out is the ledger's."""
+    own = {
+        name: calendar_like(
+            common,
+            terms.timezone or common.timezone.key,
+            terms.day_starts_at or common.day_starts_at.isoformat("minutes"),
+        )
+        for name, terms in kept.accounts.items()
+        if terms.timezone or terms.day_starts_at
+    }
+    return AccountCalendars(common, own)
+
+
+def kept_calendars(ledger: Ledger, common: TradingCalendar) -> AccountCalendars:
+    """Return the calendars of the accounts that a ledger keeps; call it inside a snapshot."""
+    return account_calendars(kept_accounts(ledger), common)
+
+
 def keep_accounts(ledger: Ledger, accounts: KeptAccounts) -> None:
-    """Keep accounts, inside a write transaction; every answer of before is out of date."""
+    """Keep accounts, inside a write transaction whose caller increases the revision."""
     ordered = replace(accounts, accounts=dict(sorted(accounts.accounts.items())))
     ledger.put(_KEY, json.encode(ordered).decode())
-    ledger.bump_revision()
