@@ -19,9 +19,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from tearsheet.cli import EXIT_BREACH, EXIT_INTERNAL, EXIT_OK, main
+from tearsheet.sources.text.stated_money import REFUND_WORD
+from tearsheet.trade.event import Cost, Tax
 from tests.vector_rules import has_rules, rules
 
 Json = dict[str, Any]
@@ -70,8 +72,10 @@ _EVENT = [
     "base_rate",
     "to_currency",
     "to_amount",
+    "refund",
 ]
 _EVENT_HEADER = {"leg": "position_side", "to": "to_symbol"}
+_PAID = (*get_args(Cost), *get_args(Tax))
 _PARTS = ("gross", "fees", "carry")
 #: Parts of a day that are metrics of its summary.
 _DAY_PARTS = (
@@ -408,6 +412,8 @@ def _event_values(row: Json) -> Json:
     if "cash" in values:
         values["amount"] = values["cash"]
     values["kind"] = {"spinoff": "spin_off"}.get(values["kind"], values["kind"])
+    if values["kind"] in _PAID and not str(values["amount"]).startswith("-"):
+        values["refund"] = REFUND_WORD  # a vector's amount is as it moved the cash
     return values
 
 
