@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tearsheet.app.config.edit_accounts import AccountsEditor
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, main
 from tearsheet.errors import FormatError, InputError, TearsheetError
@@ -19,6 +20,7 @@ from tearsheet.export.files import schema
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.reports.broker_report import read_report
 from tearsheet.sources.statements.options import StatementOptions
+from tests.app.imports.test_cash import cash
 from tests.support.laws import examples
 from tests.support.place import Place, fills_csv
 
@@ -118,6 +120,27 @@ def test_balances_are_compared_by_their_changes(compare: Compare) -> None:
     assert compare(head + "A,2026-11-16,50000\nA,2026-11-17,49999.50\nA,2026-11-18,50011\n").agrees
     [found] = compare(head + "A,2026-11-16,50000\nA,2026-11-18,50010\n").differences
     assert (found.what, found.theirs, found.ours) == ("balance", 10, 11)
+
+
+def test_a_balance_stands_on_that_of_the_account_and_on_its_money_beside_trading(place: Place) -> None:
+    terms = "accounts: {A: {starting_balance: 50000}, B: {starting_balance: 7}}"
+    beside = (
+        "A,2026-11-17T09:00:00Z,credit_interest,5,USD,,1",
+        "A,2026-11-18T09:00:00Z,withdrawal,-100,USD,,2",
+        "B,2026-11-18T09:00:00Z,deposit,100,USD,,3",
+    )
+    stated = "account,date,balance\nA,2026-11-16,{first}\nA,2026-11-17,50012.5\nA,2026-11-18,49924\n"
+    with place.tracker() as tracker:
+        AccountsEditor(tracker).set_text(terms, "accounts.yaml", "kim")
+        tracker.import_file(place.write("fills.csv", fills_csv(ROWS)))
+        tracker.import_file(cash(place, "cash.csv", *beside))
+        right = reconcile_statement(tracker, place.write("right.csv", stated.format(first="50008")))
+        assert (right.agrees, right.compared) == (True, 3)
+        wrong = reconcile_statement(tracker, place.write("wrong.csv", stated.format(first="50010")))
+    assert [(d.session.day, d.what, d.difference) for d in wrong.differences] == [
+        (16, "balance", 2),
+        (17, "balance", -2),
+    ]
 
 
 NINJA = """Account,Instrument,Market pos.,Qty,Entry name,Entry price,Entry time,Exit name,Exit price,Exit time,Profit,Commission

@@ -1,9 +1,10 @@
 """Broker side of a reconciliation: the numbers of a statement by kind, period and instrument."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import cast
 
 from msgspec import Struct
@@ -37,8 +38,12 @@ def collect_numbers(
     lines: Sequence[ReportLine],
     calendar: TradingCalendar,
     start: Decimal | None,
+    booked: Mapping[date, Decimal] = MappingProxyType({}),
 ) -> BrokerNumbers:
-    """Return the sums of an account's lines; `start` is the balance before the first line, if known."""
+    """Return the sums of an account's lines; `start` is the balance before the first line, if known.
+
+    `booked` is the money beside trading that the ledger has of an account, by session.
+    """
     by_day = [(_day(line, calendar), line) for line in lines]
     covered = [(line.since or day, day) for day, line in by_day]
     covered += [report.period[account]] if account in report.period else []
@@ -52,7 +57,7 @@ def collect_numbers(
                 key = (what, span)
                 broker.numbers[key] = amount + (broker.numbers.get(key, ZERO) if is_sum else ZERO)
                 broker.lines[key].append(line.line)
-    _balance_changes(broker, by_day, start)
+    _balance_changes(broker, by_day, start, booked)
     _drop_redundant_totals(broker)
     return broker
 
@@ -106,9 +111,15 @@ def _day(line: ReportLine, calendar: TradingCalendar) -> date:
 
 
 def _balance_changes(
-    broker: BrokerNumbers, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None
+    broker: BrokerNumbers,
+    by_day: Sequence[tuple[date, ReportLine]],
+    start: Decimal | None,
+    booked: Mapping[date, Decimal],
 ) -> None:
-    """Add the balance changes between reported days, without deposits."""
+    """Add the balance changes between reported days by trading.
+
+    Without money beside it: what the ledger has of it, or what the statement lists where the ledger has none.
+    """
     deposits: dict[date, Decimal] = defaultdict(Decimal)
     last: dict[date, tuple[Decimal, int]] = {}
     opened: set[tuple[int, Decimal]] = set()
@@ -128,7 +139,8 @@ def _balance_changes(
         balance, line_number = last[day]
         if before is not None:
             since, earlier = before
-            moved = sum((a for d, a in deposits.items() if since < d <= day), ZERO)
+            beside = booked if any(since < d <= day for d in booked) else deposits
+            moved = sum((a for d, a in beside.items() if since < d <= day), ZERO)
             key: NumberKey = ("balance", DayRange(day, since + DAY))
             broker.numbers[key] = balance - earlier - moved
             broker.lines[key].append(line_number)

@@ -19,6 +19,7 @@ from tearsheet.app.reconcile.explanations import AccountComparison, Cause, Cause
 from tearsheet.app.reconcile.match_fills import FillDifference, FillMatch, match_fills
 from tearsheet.app.reconcile.our_fills import FillEffect, account_effects, fill_effects, trade_log_effects
 from tearsheet.app.reconcile.our_sums import CostMethod, DayRange, LedgerNumbers, NumberKind
+from tearsheet.app.reconcile.stated_balances import StatedBalances
 from tearsheet.errors import FormatError
 from tearsheet.sources.reports.broker_report import GENERIC, read_report
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
@@ -28,7 +29,7 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
-from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
+from tearsheet.trade.session import DAY, TradingCalendar
 
 #: Margin around the period for other trading-day boundaries and shifted fill times.
 MARGIN = timedelta(days=3)
@@ -147,13 +148,13 @@ def compare_with_agreed(
     ledger = context.ledger
     with exact():
         known_accounts = ledger.queries.accounts()
-        start = settings.starting_balance if len(known_accounts) == 1 else None
+        balances = StatedBalances(ledger, settings)
         by_account: dict[str, list[ReportLine]] = defaultdict(list)
         for line in report.lines:
             by_account[line.account].append(line)
         calendars = context.calendars
         accounts = [
-            _AccountReconciler(own, report, lines, ledger.queries, calendars.of(own), method, start)
+            _AccountReconciler(own, report, lines, ledger.queries, calendars.of(own), method, balances)
             for own, lines in sorted(by_account.items())
         ]
         for one in accounts:
@@ -224,10 +225,10 @@ class _AccountReconciler:
         queries: Queries,
         calendar: TradingCalendar,
         method: CostMethod,
-        start: Decimal | None,
+        balances: StatedBalances,
     ) -> None:
         self._name, self._report, self._queries = name, report, queries
-        self._lines, self._calendar, self._method, self._start = lines, calendar, method, start
+        self._lines, self._calendar, self._method, self._balances = lines, calendar, method, balances
         self.differences: list[Difference] = []
         self.agreed: list[AgreedNumber] = []
         self.fills: list[FillDifference] = []
@@ -237,9 +238,7 @@ class _AccountReconciler:
 
     def compare(self, instruments: Instruments) -> None:
         """Find every difference of the account."""
-        first = collect_numbers(self._report, self._name, self._lines, self._calendar, None).first
-        start = self._balance_before(first)
-        stated = collect_numbers(self._report, self._name, self._lines, self._calendar, start)
+        stated = self._stated_numbers()
         books = self._ledger_versions(stated)
         own = LedgerNumbers(books[0], self._calendar)
         add_zero_days(stated, own, all_positions=self._report.layout != GENERIC)
@@ -287,14 +286,14 @@ class _AccountReconciler:
         self.differences.sort(key=lambda d: (d.session, d.symbol or "", d.what))
         self.days = _reconciled_days(self._name, sides, self.differences)
 
-    def _balance_before(self, first: date) -> Decimal | None:
-        """Return the balance before the statement, if the starting balance is known."""
-        if self._start is None or not any("balance" in line.amounts for line in self._lines):
-            return None
-        total = self._start
-        for bookings, _ in self._queries.time_chunks(self._name, EARLIEST, self._calendar.start(first)):
-            total += sum((b.net for b in bookings), ZERO)
-        return total
+    def _stated_numbers(self) -> BrokerNumbers:
+        """Return the numbers of the statement; balances stand on that of the ledger before it, if it is known."""
+        found = collect_numbers(self._report, self._name, self._lines, self._calendar, None)
+        if not any("balance" in line.amounts for line in self._lines):
+            return found
+        start = self._balances.before(self._name, found.first)
+        booked = self._balances.beside_trading(self._name, found.first, found.last)
+        return collect_numbers(self._report, self._name, self._lines, self._calendar, start, booked)
 
     def _ledger_versions(self, stated: BrokerNumbers) -> list[Mapping[str, Sequence[FillEffect]]]:
         """Return the effects by instrument: as stored, with the statement's fills, with its fees too."""
