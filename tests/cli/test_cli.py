@@ -359,6 +359,8 @@ def test_the_demo_shows_the_whole_job(shell: Shell) -> None:
         "EQ-1 · ",
         "max_drawdown",
         "tearsheet verdict",
+        "MIX-1: 7647.61 EUR agrees with its broker's 7647.61",
+        "MIX-1: 2556.226 USDT agrees with its broker's 2556.226",
     ):
         assert words in shell.out, words
     assert "UNKNOWN" not in shell.out

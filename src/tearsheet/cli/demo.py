@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from tearsheet import log
+from tearsheet.app.analysis.balances import account_list
+from tearsheet.app.config.edit_accounts import AccountsEditor
 from tearsheet.app.judgement import Judge
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.cli.limits import format_verdict
@@ -18,8 +20,9 @@ from tearsheet.cli.tables import format_alert, format_rejection, format_summary
 from tearsheet.errors import UsageError
 from tearsheet.export.files import export_summary
 from tearsheet.performance.summary import Scope
-from tearsheet.sample import SampleReport, write_limits, write_sample
+from tearsheet.sample import CurrenciesSample, SampleReport, write_currencies, write_limits, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
+from tearsheet.sample.currencies import CURRENCIES_ACCOUNT
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
@@ -34,8 +37,9 @@ _MARKER_FILE = ".tearsheet-demo"
 def demo(folder: Path, seed: int, serves: bool) -> None:
     """Create several months of sample data in FOLDER, import it and show the results.
 
-    Two accounts: futures from NinjaTrader statements, equities from a bot's trade log. The data has a
-    losing week, a malformed row, an overnight position, a late fill and active limits.
+    Three accounts: futures from NinjaTrader statements, equities from a bot's trade log, and an earlier one in EUR
+    and USDT with deposits, funding and a dividend. The data has a losing week, a malformed row, an overnight
+    position, a late fill and active limits.
     """
     _prepare_folder(folder)
     settings = Settings.load(_environment(os.environ), folder.resolve())
@@ -51,6 +55,8 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
         _show(tracker, sample)
         _show_limits(tracker, sample)
         _export_days(tracker, sample, folder)
+        currencies = write_currencies(folder, before=sample.first_day, until=last_day)
+        _show_currencies(tracker, currencies)
     _print_next_steps(folder, sample)
     if serves:
         click.echo(click.style("\nThe dashboard:", bold=True))
@@ -144,6 +150,17 @@ def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path
             click.echo(f"   {file.path.relative_to(folder.resolve())}")
 
 
+def _show_currencies(tracker: PerformanceTracker, sample: CurrenciesSample) -> None:
+    click.echo(click.style("\n7. An account in EUR and USDT, with money beside its trading", bold=True))
+    AccountsEditor(tracker).set_file(sample.accounts, "demo")
+    for path in (sample.fills, sample.cash):
+        tracker.import_file(path)
+    balances = next(one.balance for one in account_list(tracker) if one.account == CURRENCIES_ACCOUNT)
+    for currency, stated in sample.closing.items():
+        word = "agrees with" if balances[currency] == stated else "DIFFERS from"
+        click.echo(f"   {CURRENCIES_ACCOUNT}: {balances[currency]} {currency} {word} its broker's {stated}")
+
+
 def _print_next_steps(folder: Path, sample: SampleReport) -> None:
     click.echo(click.style("\nTry these commands:", bold=True))
     if sys.prefix != sys.base_prefix:
@@ -155,6 +172,7 @@ def _print_next_steps(folder: Path, sample: SampleReport) -> None:
         f"explain net_pnl --window daily --start {sample.late_fill_day} --account FUT-1",
         "positions --open",
         "verdict",
+        "accounts list",
         "replay        # the same limits applied to earlier months",
         "alerts",
         "rejections",
