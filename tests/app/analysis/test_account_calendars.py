@@ -150,7 +150,7 @@ def test_a_ledger_that_kept_calendars_for_limits_only_is_dated_anew_once(
         old_tallies = rows_of(tracker, "tally")
         state(tracker, TERMS)
         content = {table: rows_of(tracker, table) for table in TABLES} | {"tally": old_tallies}
-    make_old(place, 27, content)
+    make_old(place, 28, content)
     with place.tracker() as tracker:
         tracker.sync()
         check(tracker)
