@@ -186,13 +186,7 @@ class SummaryBuilder:
         return self._by_session(self.rows(window, scope, currency))
 
     def _by_session(self, rows: WindowRows) -> list[tuple[date, Tally]]:
-        by_day: dict[date, WindowRows] = defaultdict(lambda: WindowRows([], []))
-        for booking in rows.bookings:
-            by_day[self.session_of(booking)].bookings.append(booking)
-        for position in rows.closed:
-            by_day[self._closed_on(position)].closed.append(position)
-        tally = self._options.tally_rules.tally
-        return [(day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)]
+        return self._options.tally_rules.by_session(rows.bookings, rows.closed, self._calendars)
 
     def session_of(self, booking: Booking) -> date:
         """Return the session of a booking, by the calendar of its account."""
@@ -499,10 +493,6 @@ def summarize(
             revision=summary.freshness.revision,
         )
     return summary
-
-
-def _day(of: tuple[date, WindowRows]) -> date:
-    return of[0]
 
 
 def _to_booking(position: Position) -> Booking:

@@ -17,8 +17,15 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.rows import booking_from_row
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar, from_micros, to_micros
+from tearsheet.trade.position import Booking
+from tearsheet.trade.session import (
+    EARLIEST,
+    LATEST,
+    AccountCalendars,
+    TradingCalendar,
+    from_micros,
+    to_micros,
+)
 
 
 class ObjectiveReader:
@@ -69,16 +76,9 @@ class ObjectiveReader:
             bookings, closed = rows.bookings, rows.closed
             self._unconverted |= rows.unconverted & self._others
         rules = TallyRules(self._settings.breakeven_band, self._settings.breakeven_streak == "break")
-        by_day: dict[date, tuple[list[Booking], list[Position]]] = {}
-        for booking in bookings:
-            if booking.currency == self._currency:
-                day = self._calendar.trading_day_of(booking.time)
-                by_day.setdefault(day, ([], []))[0].append(booking)
-        for position in closed:
-            if position.currency == self._currency and position.closed_at is not None:
-                day = self._calendar.trading_day_of(position.closed_at)
-                by_day.setdefault(day, ([], []))[1].append(position)
-        return [(day, rules.tally(*found)) for day, found in sorted(by_day.items())]
+        own = [booking for booking in bookings if booking.currency == self._currency]
+        ended = [p for p in closed if p.currency == self._currency and p.closed_at is not None]
+        return rules.by_session(own, ended, AccountCalendars(self._calendar))
 
     def _opened_sessions(self, since: datetime) -> set[date]:
         opened = self._queries.values("openings_of_positions", (self._account, to_micros(since)))

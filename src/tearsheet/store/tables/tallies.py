@@ -14,6 +14,7 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import date_from_text, in_booking_order, in_closing_order
 from tearsheet.trade.amount import ZERO, to_plain_string
 from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import AccountCalendars
 
 decode = msgspec.json.Decoder(Tally).decode
 
@@ -46,6 +47,19 @@ class TallyRules(Struct, frozen=True):
     def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
         """Return the tally of bookings and closed positions that are in order."""
         return Tally.from_bookings(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
+
+    def by_session(
+        self, bookings: Iterable[Booking], closed: Iterable[Position], calendars: AccountCalendars
+    ) -> list[tuple[date, Tally]]:
+        """Return the tally of each session, by the calendar of each account, in order."""
+        by_day: dict[date, tuple[list[Booking], list[Position]]] = {}
+        for booking in bookings:
+            day = calendars.trading_day_of(booking.account, booking.time)
+            by_day.setdefault(day, ([], []))[0].append(booking)
+        for position in closed:
+            day = calendars.trading_day_of(position.account, position.closed_at or position.last_at)
+            by_day.setdefault(day, ([], []))[1].append(position)
+        return [(day, self.tally(*by_day[day])) for day in sorted(by_day)]
 
 
 class TallyTable:
