@@ -254,12 +254,9 @@ class SummaryBuilder:
             sessions = self.sessions(window, scope, currency)
             self.sessions_loaded += len(sessions)
             return *sum_and_days(sessions), sessions
-        rows = self.rows(window, scope, currency)
-        days = self._days(rows)
-        self.sessions_computed += len(days)
-        if self._calendars.own and window.last_trades is None:
-            return merge(tally for _, tally in self._by_session(rows)), days, []
-        return self._options.tally_rules.tally(rows.bookings, rows.closed), days, []
+        sessions = self._by_session(self.rows(window, scope, currency))
+        self.sessions_computed += len(sessions)
+        return *sum_and_days(sessions), []
 
     def _left_out(
         self, window: Window, scope: Scope, chosen: str, others: list[str]
@@ -275,16 +272,6 @@ class SummaryBuilder:
             ]
         if named:
             yield PartialReason("other_currencies", f"{', '.join(named)} beside {chosen}")
-
-    def _days(self, rows: WindowRows) -> list[Day]:
-        nets: dict[date, Decimal] = defaultdict(lambda: ZERO)
-        trades: dict[date, int] = defaultdict(int)
-        with exact():
-            for booking in rows.bookings:
-                nets[self.session_of(booking)] += booking.net
-        for position in rows.closed:
-            trades[self._closed_on(position)] += 1
-        return [Day(day, nets[day], trades[day], nets[day]) for day in sorted(nets.keys() | trades.keys())]
 
     def _with_idle_days(self, window: Window, scope: Scope, days: list[Day]) -> tuple[Day, ...]:
         """Return the days with the idle exchange days in between, which ratios of a balance need."""
