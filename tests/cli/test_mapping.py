@@ -242,3 +242,30 @@ def test_sides_of_positions_need_the_column_that_says_which_rows_leave_them(
     assert main(["import", "own.csv", *maps, *zone, "--account", "A", "--save-layout", "mine"]) == EXIT_OK
     capsys.readouterr()
     assert "net 100 USD" in doctor(capsys, EFFECTS, "")
+
+
+@pytest.mark.parametrize(("quantity", "code"), [("Qty", EXIT_BAD_DATA), ("Filled Qty", EXIT_OK)])
+def test_orders_that_ended_are_no_fills_though_nobody_maps_their_status(
+    capsys: pytest.CaptureFixture[str], quantity: str, code: int
+) -> None:
+    """A cancelled order may have been filled in part: a column of filled quantities says how much."""
+    left = "0" if code == EXIT_OK else "10"
+    Path("own.csv").write_text(
+        f"Sym,Way,{quantity},When,Px,Status\n"
+        "AAPL,Kauf,10,1772445600,100,Filled\n"
+        "AAPL,Verkauf,10,1772449200000,110,Filled\n"
+        f"AAPL,Verkauf,{left},1772449300,110,Cancelled\n"
+        "AAPL,Verkauf,10,1772449300,110,Rejected\n"
+    )
+    maps = ("Sym=symbol", "Way=side", f"{quantity}=quantity", "When=time", "Px=price")
+    words = [word for one in maps for word in ("--map", one)]
+    words += ["--account", "A", "--currency", "USD", "--save-layout", "own"]
+    main(["import", "own.csv", "--timezone", "UTC", *words])
+    said = capsys.readouterr()
+    assert ("1 rejected" in said.out) == (code == EXIT_BAD_DATA)
+    assert f"{1 if code else 2} unfilled_orders" in said.out
+    main(["positions", "--window", "all", "--json"])
+    assert capsys.readouterr().out.count('"net":') == 1
+    Path("again.csv").write_text(Path("own.csv").read_text().replace("AAPL", "MSFT"))
+    main(["import", "again.csv", "--account", "A"])
+    assert "(own): 2 new" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import structs
 
 from tearsheet.errors import UsageError
-from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, OpenCloseWords, SideWords
+from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, OpenCloseWords, RowRule, SideWords
 
 FeeSign = Literal["positive", "negative"]
 NAME = "your_mapping"
@@ -27,6 +27,11 @@ _SIDES = SideWords(
         "buy to cover",
         "open long",
         "close short",
+        "kauf",
+        "koop",
+        "achat",
+        "compra",
+        "acquisto",
     ],
     sell=[
         "short",
@@ -38,6 +43,12 @@ _SIDES = SideWords(
         "sell short",
         "open short",
         "close long",
+        "verkauf",
+        "verkoop",
+        "vente",
+        "venta",
+        "venda",
+        "vendita",
     ],
 )
 
@@ -46,6 +57,15 @@ _SIDES = SideWords(
 _POSITION_WORDS = ["long", "short", "l"]
 _OPENS = ("open", "entry", "enter", "opening", "in", "o", "bto", "sto", "buy to open", "sell to open")
 _CLOSES = ("close", "exit", "leave", "closing", "out", "c", "btc", "stc", "buy to close", "sell to close")
+#: Columns that say what became of an order, and words for one without a fill and for one that may have a part of it.
+_STATUS = ("Status", "Order Status", "State")
+_UNFILLED = ["rejected", "pending", "working", "submitted", "new", "inactive"]
+_ENDED = ["canceled", "cancelled", "expired", "canceled by user", "cancelled by user"]
+_ENDED_WHY = (
+    "whether a part of the order was filled is not known; --map COLUMN=ignore takes its rows as fills"
+)
+#: Names of quantities that are those of fills.
+_FILLED = ("fill", "exec", "traded", "done")
 #: Fields of which a file may have a column for what was paid and one for what was received.
 _TWO_COLUMNS = ("cash", "amount")
 
@@ -93,7 +113,23 @@ def mapped_layout(
         cash="unsigned" if is_split else "signed",
         position_words=_POSITION_WORDS if "effect" in stated else [],
         effects=OpenCloseWords(_spelled(_OPENS), _spelled(_CLOSES)),
+        epoch=True,
+        rows=_status_rules(mapping, columns["quantity"]),
     )
+
+
+def _status_rules(mapping: Mapping[str, str], quantity: Sequence[str]) -> list[RowRule]:
+    """Return the rules of columns that say what became of an order, unless the user maps or ignores them."""
+    named = {column.casefold() for column in mapping}
+    is_of_fills = any(word in name.casefold() for name in quantity for word in _FILLED)
+    ended = {"unfilled": _ENDED} if is_of_fills else {"refused": dict.fromkeys(_ENDED, _ENDED_WHY)}
+    return [
+        structs.replace(
+            RowRule(column, trades=["*"], skipped={"unfilled_orders": _UNFILLED}, optional=True), **ended
+        )
+        for column in _STATUS
+        if column.casefold() not in named
+    ]
 
 
 def _spelled(words: Sequence[str]) -> list[str]:
@@ -134,6 +170,7 @@ def layout_text(layout: Layout, title: str) -> str:
         lines.append('quantity = "signed"')
     for key, value in (("usual_zone", layout.usual_zone), ("date_order", layout.date_order)):
         lines += [f"{key} = {_quoted(value)}"] if value else []
+    lines += ["epoch = true"] if layout.epoch else []
     if layout.cash == "unsigned":
         lines.append('cash = "unsigned"')
     if layout.position_words:
@@ -141,6 +178,14 @@ def layout_text(layout: Layout, title: str) -> str:
     for table, columns in (("columns", layout.columns), ("optional", layout.optional)):
         lines += ["", f"[{table}]"]
         lines += [f"{field} = [{', '.join(map(_quoted, names))}]" for field, names in columns.items()]
+    for rule in layout.rows:
+        lines += ["", "[[rows]]", f"column = {_quoted(rule.column)}", "optional = true"]
+        kinds = {"trades": rule.trades, "unfilled": rule.unfilled}
+        lines += [f"{key} = [{', '.join(map(_quoted, some))}]" for key, some in kinds.items() if some]
+        lines += ["", "[rows.skipped]"]
+        lines += [f"{key} = [{', '.join(map(_quoted, some))}]" for key, some in rule.skipped.items()]
+        lines += ["", "[rows.refused]"] if rule.refused else []
+        lines += [f"{_quoted(word)} = {_quoted(why)}" for word, why in rule.refused.items()]
     lines += ["", "[sides]"]
     for side, words in (("buy", layout.sides.buy), ("sell", layout.sides.sell)):
         lines.append(f"{side} = [{', '.join(map(_quoted, words))}]")
