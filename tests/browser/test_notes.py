@@ -87,7 +87,7 @@ def test_two_tabs_do_not_overwrite_each_other_unseen(make_seat: Any) -> None:
     page.get_by_role("textbox", name="Note").fill("mine")
     page.get_by_role("button", name="Save").click()
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("Not saved: this was written upon version 0")
+    expect(alert).to_contain_text("Not saved: your edit is based on version 0")
     expect(alert).to_contain_text("wrote version 1 at")
     expect(page.locator("blockquote")).to_have_text("of the other tab")
     expect(page.get_by_role("textbox", name="Note")).to_have_value("mine")

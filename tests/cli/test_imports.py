@@ -34,7 +34,7 @@ def test_imports_are_listed_shown_tried_and_undone(
     assert "2 fills went, 0 stayed" in run("imports", "undo", "1")
     assert "undone" in run("imports", "1")
     assert main(["imports", "undo", "1"]) == EXIT_USAGE
-    assert "was undone before" in capsys.readouterr().err
+    assert "was already undone" in capsys.readouterr().err
     assert main(["imports", "7"]) == EXIT_USAGE
 
 

@@ -140,7 +140,7 @@ SETTINGS = (
             whole_number(0, 10_080)),
     Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account.",
             either("auto", "trades", "fills")),
-    Setting("currency", "TEARSHEET_CURRENCY", "USD", "Money of trades that state none, and the one reported when a window holds several.",
+    Setting("currency", "TEARSHEET_CURRENCY", "USD", "Default currency, and the currency reported when a period contains several.",
             CURRENCY),
     Setting("starting_balance", "TEARSHEET_STARTING_BALANCE", "", "Starting balance. Required for Sharpe, Sortino, Calmar and drawdown %.",
             optional(number("a positive number", above="0"))),

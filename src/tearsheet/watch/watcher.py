@@ -255,7 +255,7 @@ class Watcher:
             if account not in self._missing:
                 self._emit(
                     "absent",
-                    f"{account}: nobody asked for its verdict for {minutes} minutes",
+                    f"{account}: no guard has polled the verdict for {minutes} minutes",
                     account=account,
                     minutes=minutes,
                 )

@@ -159,7 +159,7 @@ def test_a_batch_can_be_listed_shown_undone_once_and_imported_again(place: Place
         assert undone is not None
         assert (undone.by, undone.at, undone.gone) == ("kim", place.now, 1)
         assert [r.counts for r in batches.rejections(2, 10)] == [False]
-        with pytest.raises(UsageError, match="was undone before"):
+        with pytest.raises(UsageError, match="was already undone"):
             batches.undo(2, "kim")
         again = tracker.import_file(second)
         assert (again.id, again.new, again.repeated) == (3, 1, False)

@@ -313,7 +313,7 @@ def test_prices_in_32nds_are_prices(compare: Compare) -> None:
 
 def test_an_account_that_is_not_in_the_ledger_is_told(compare: Compare) -> None:
     found = compare("s.csv", ACTIVITY + TRADES, MES, timezone=NEW_YORK, method="fifo")
-    words = "the ledger has no account U7000001; it has DEMO1; --account says which one is meant"
+    words = "the ledger has no account U7000001; it has DEMO1; set --account"
     assert (found.notes, found.agrees) == ([words], False)
 
 

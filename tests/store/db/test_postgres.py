@@ -248,7 +248,7 @@ def test_a_change_that_swallows_an_error_is_not_taken_for_done(place: Place) -> 
                 with pytest.raises(StoreError):
                     ledger.connection.execute("SELECT nothing FROM nowhere")
 
-        with pytest.raises(StoreError, match="refused a change"):
+        with pytest.raises(StoreError, match="rejected a change"):
             change()
         assert ledger.get("half") is None
 
@@ -403,7 +403,7 @@ Broken = Callable[[str], str]
             "cannot be reached",
             "check that PostgreSQL runs there",
         ),
-        (lambda url: url + "?colour=blue", "is not understood", "it looks like postgresql://user"),
+        (lambda url: url + "?colour=blue", "is not a valid PostgreSQL URL", "it looks like postgresql://user"),
         (
             lambda url: url.rpartition(":")[0] + ":port/db",
             "cannot be reached",

@@ -140,7 +140,7 @@ def test_the_note_of_an_undone_import_is_listed_and_written_on(api: Api, positio
         (note("", "a,b"), 422, "contains a comma"),
         (note("", "\u202eevil"), 422, "contains the character U+202E"),
         (note("", *map(str, range(21))), 422, "a note has 21 tags"),
-        (note("x", version=7), 409, "nothing was said of it yet, which is version 0"),
+        (note("x", version=7), 409, "there is no note yet (version 0)"),
     ],
 )
 def test_what_cannot_be_said_is_refused(

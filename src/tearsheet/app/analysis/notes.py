@@ -235,10 +235,10 @@ def _check_version(note: Note, version: int | None) -> None:
     if note.version:
         meanwhile = f"{note.by} wrote version {note.version} at {note.at:%Y-%m-%d %H:%M:%S} UTC"
     else:
-        meanwhile = "nothing was said of it yet, which is version 0"
+        meanwhile = "there is no note yet (version 0)"
     raise UsageError(
-        f"this was written upon version {version} of the note, but {meanwhile}",
-        "read the note as it is now, and write again upon that version",
+        f"your edit is based on version {version} of the note, but {meanwhile}",
+        "reload the note and save again",
     )
 
 

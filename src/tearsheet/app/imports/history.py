@@ -140,7 +140,7 @@ class ImportHistory:
         import_ = self.get(number)
         if import_.undone is not None:
             raise UsageError(
-                f"import {number} was undone before, at {import_.undone.at.isoformat()} by {import_.undone.by}",
+                f"import {number} was already undone at {import_.undone.at.isoformat()} by {import_.undone.by}",
                 "import the file again to restore its fills",
             )
         return import_
@@ -152,7 +152,7 @@ class ImportHistory:
         transaction.rebuild_if_outdated()
         source = self._ledger.sources.get(import_.id)
         if self._ledger.queries.exists("undo", (import_.id,)):
-            raise UsageError(f"import {import_.id} was undone just now", "no action needed")
+            raise UsageError(f"import {import_.id} has just been undone by someone else", "no action needed")
         undone = transaction.undo_import(source, who)
         revision = transaction.commit()
         return UndoReport(import_.id, import_.file, undone.removed, undone.retained, revision)

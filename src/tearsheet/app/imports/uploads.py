@@ -197,7 +197,7 @@ class UploadStore:
         with self.lock(identity):
             upload = self.get(identity)
             if not 0 <= number < len(upload.files):
-                raise NotFoundError(f"there is no file {number}", "choose one of the page")
+                raise NotFoundError(f"there is no file {number}", "choose one on the page")
             asked = upload.files[number].options.asked
             upload = self.save_options(upload, number, replace(options, asked=asked))
             self.clear_result(identity)
@@ -271,7 +271,7 @@ class UploadStore:
 
     def _upload_folder(self, identity: str) -> Path:
         if not _ID.fullmatch(identity):
-            raise NotFoundError("upload not found", "send the files again")
+            raise NotFoundError("upload not found", "upload the files again")
         return self._folder / identity
 
     def _write(self, identity: str, name: str, value: Struct) -> None:

@@ -361,7 +361,7 @@ class AccountVerdicts:
         feeds = account_feeds(self._context, account)
         feed = replace(feed, feeds=feeds, last_update_at=max((one.alive_at for one in feeds), default=None))
         if feed.last_update_at is None and feed.last_fill_at is None:
-            detail = f"the ledger has neither fill nor heartbeat of {account!r}"
+            detail = f"no fill or heartbeat has been received for {account!r}"
             unheard = PartialReason("nothing_heard", detail)
             return replace(feed, partial=(*feed.partial, unheard))
         return feed
@@ -372,7 +372,7 @@ class AccountVerdicts:
         feeds = [account_feeds(self._context, member) for member in members]
         heard = [max((one.alive_at for one in of_member), default=None) for of_member in feeds]
         unheard = [
-            PartialReason("nothing_heard", f"the ledger has neither fill nor heartbeat of {member!r}")
+            PartialReason("nothing_heard", f"no fill or heartbeat has been received for {member!r}")
             for member, status, at in zip(members, found, heard, strict=True)
             if at is None and status.last_fill_at is None
         ]

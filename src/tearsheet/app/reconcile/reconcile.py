@@ -381,7 +381,7 @@ def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
     """Return a note for each account that is not in the ledger; often it has another name there."""
     has = f"it has {', '.join(known[:5])}" if known else "it is empty"
     return [
-        f"the ledger has no account {name}; {has}; --account says which one is meant"
+        f"the ledger has no account {name}; {has}; set --account"
         for name in sorted(stated)
         if name not in known
     ]

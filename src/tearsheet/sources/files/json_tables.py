@@ -33,7 +33,7 @@ def read_json_tables(path: Path, encoding: str) -> Sequence[RecordTable]:
     if not tables:
         raise FormatError(
             f"{path}: no layout fits its keys: it holds no list of objects",
-            "a JSON file of fills is a list of objects, or an object a line",
+            "use a JSON list of fills or one object per line",
         )
     return tables
 

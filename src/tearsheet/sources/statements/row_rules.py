@@ -453,7 +453,7 @@ class RuleMapper:
             raise RowError(
                 "foreign_fee",
                 f"the file does not say in which currency the fee {to_plain_string(cost)} is",
-                "write the fill in the generic format, with the fee in the currency of the trade",
+                "import this fill in the generic format with the fee in the trade's currency",
             )
         raw.commission, raw.fee_currency = checked_amount("commission", cost), currency if cost else ""
 

@@ -287,7 +287,7 @@ def _zone(
     if elsewhere is not None and options.timezone is None:
         raise FormatError(
             f"{path}: its name says that its times are {elsewhere[0]}, not UTC",
-            "export it in UTC, or say its zone with --timezone, such as Etc/GMT-3 for UTC+3",
+            "export in UTC, or set --timezone (Etc/GMT-3 means UTC+3)",
         )
     if layout.usual_zone is not None and options.timezone is None:
         return ZoneInfo(layout.usual_zone)

@@ -204,7 +204,7 @@ class PostgresConnection:
                 "retry; duplicates are not counted twice",
             ) from error
         if done != "COMMIT":
-            raise StoreError(f"the ledger {self.name} refused a change", "try again")
+            raise StoreError(f"the ledger {self.name} rejected a change", "try again")
 
     def _roll_back(self) -> None:
         """Roll back; the server does so itself for a lost connection."""
@@ -312,7 +312,7 @@ def _url_parts(url: str) -> dict[str, Any]:
         return dict(psycopg.conninfo.conninfo_to_dict(url))
     except psycopg.ProgrammingError:
         raise StoreError(
-            f"DATABASE_URL {_redact_url(url)} is not understood by PostgreSQL's driver",
+            f"DATABASE_URL {_redact_url(url)} is not a valid PostgreSQL URL",
             "it looks like postgresql://user:password@host:5432/database?sslmode=require",
         ) from None
 

@@ -164,7 +164,7 @@ def save_snapshot(
 
 def breach_not_found(account: str, limit: str) -> NotFoundError:
     """Return the error for a release without an active breach."""
-    return NotFoundError(f"{limit} of {account} is not breached now", "`tearsheet verdict` shows what is")
+    return NotFoundError(f"{limit} of {account} has no active breach", "`tearsheet verdict` shows what is")
 
 
 def _day_text(day: date | None) -> str:

@@ -185,4 +185,4 @@ def _is_string_list(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-_HINT = 'send {"text": "…", "tags": ["…"], "version": 0}, with the version that GET shows'
+_HINT = 'send {"text": "…", "tags": ["…"], "version": 0}, with the version returned by GET'

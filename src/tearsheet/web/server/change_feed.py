@@ -160,9 +160,5 @@ def _too_many_streams(maximum: int, *, threaded: bool) -> HttpError:
         )
     hint = "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS"
     return HttpError(
-        503,
-        f"all {maximum} event streams of this process are taken",
-        hint,
-        headers=_RETRY,
-        kind="too_many_streams",
+        503, f"all {maximum} event streams are in use", hint, headers=_RETRY, kind="too_many_streams"
     )
