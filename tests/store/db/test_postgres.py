@@ -403,7 +403,11 @@ Broken = Callable[[str], str]
             "cannot be reached",
             "check that PostgreSQL runs there",
         ),
-        (lambda url: url + "?colour=blue", "is not a valid PostgreSQL URL", "it looks like postgresql://user"),
+        (
+            lambda url: url + "?colour=blue",
+            "is not a valid PostgreSQL URL",
+            "it looks like postgresql://user",
+        ),
         (
             lambda url: url.rpartition(":")[0] + ":port/db",
             "cannot be reached",
