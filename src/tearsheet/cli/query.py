@@ -71,7 +71,7 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
 @click.option("-n", "most", default=50, show_default=True, help="Number of trades to show, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact decimals.")
 def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **values: Any) -> None:
-    """Positions closed in a window, or those still open, with their notes and tags."""
+    """List closed trades or open positions, with notes and tags."""
     with open_tracker() as tracker:
         tracker.sync()
         trades = (

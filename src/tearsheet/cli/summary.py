@@ -55,7 +55,7 @@ def sync() -> None:
     if report.rebuilt:
         click.echo("Settings changed: all positions and tallies were rebuilt.")
     if report.rejected:
-        click.echo("`tearsheet rejections` shows the rejected lines.")
+        click.echo("Run `tearsheet rejections` to see the rejected rows.")
     if report.vanished:
         click.echo(
             f"{report.vanished:,} records are gone from their file; `tearsheet sources` says what to do."
@@ -73,7 +73,7 @@ def sync() -> None:
     type=click.Choice(["json", "html", "pdf"]),
     default="json",
     show_default=True,
-    help="With --export: html writes a tear sheet of one file beside the JSON and Markdown, pdf prints it too.",
+    help="With --export: html also writes a self-contained tear sheet, pdf prints it, too.",
 )
 @click.option(
     "--backfill",

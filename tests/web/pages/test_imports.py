@@ -218,6 +218,20 @@ def test_fees_that_the_file_does_not_state_are_asked_and_change_the_preview(api:
     ]
 
 
+def test_the_fee_is_asked_first_for_the_account_that_has_none(api: Api) -> None:
+    paid = "account,symbol,time,side,quantity,price,commission\n" + "".join(
+        f"A1,MESH5,2025-03-10T1{hour}:00:00Z,{side},1,{price},1.2\n"
+        for hour, side, price in ((0, "BUY", 5000), (1, "SELL", 5001))
+    )
+    files = [(io.BytesIO(text.encode()), name) for text, name in ((paid, "a.csv"), (TRADOVATE, "p.csv"))]
+    seen = followed(
+        api, api.client.post("/import", data={"file": files, "zone": "America/Chicago"}, headers=SAME)
+    )
+    choices = re.findall(r'<option value="\d">([^<]*)', seen.text)
+    assert choices == ["all of Tradovate", "MES in Tradovate", "all of A1", "MES in A1"]
+    assert "Mon 10 Mar 2025" in seen.text
+
+
 def test_the_zone_in_a_file_name_is_not_lost(api: Api) -> None:
     head = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
     row = "2026-11-20 10:00:00,BTCUSDT,BUY,100,1BTC,100USDT,0BTC\n"

@@ -123,6 +123,12 @@ def test_few_accounts_are_chips_and_many_a_list(api: Api) -> None:
     page(api, "/?account=nobody", 404)
 
 
+def test_accounts_with_long_names_are_a_list(api: Api) -> None:
+    for name in ("Funded-50K-009-Trader", "Funded-50K-010-Trader"):
+        trade(api, 1, "5", account=name)
+    assert '<select id="account"' in page(api, "/")
+
+
 def test_the_limits_used_most_stand_in_one_line_broken_ones_first(api: Api) -> None:
     api.place.write(
         "config/dashboard-targets.yaml",

@@ -39,6 +39,8 @@ from tearsheet.web.server.context import QueryContext
 
 _TILES = ("net_pnl", "win_rate", "profit_factor", "expectancy", "winning_days", "max_drawdown")
 _LISTED_TRADES, _LISTED_LIMITS, _LISTED_GROUPS, _MAX_CHIPS = 9, 3, 8, 6
+#: Longest line of account names beside the ranges; longer ones are a list.
+_CHIP_LETTERS = 30
 #: Ranges of the selector; each ends at the last session with data.
 _RANGES = ("1W", "1M", "3M", "YTD", "1Y", "All")
 _MONTHS = {"1M": 1, "3M": 3, "1Y": 12}
@@ -162,6 +164,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date, month_da
     filters = {"account": selection.scope.account, "currency": selection.currency}
     range_filters = {**filters, "window": "custom", "start": window.start, "end": window.last_day}
     verdicts, accounts = judge.verdicts, tracker.accounts()
+    fits = len(accounts) <= _MAX_CHIPS and sum(map(len, accounts)) <= _CHIP_LETTERS
     return {
         "title": "Overview",
         "window": window,
@@ -185,8 +188,8 @@ def _content(query: QueryContext, selection: Selection, last_day: date, month_da
         "trade_count": trades.total,
         "last_day": last_day,
         "up_to": date_words(last_day),
-        "accounts": accounts if len(accounts) > _MAX_CHIPS else (),
-        "account_chips": accounts if 1 < len(accounts) <= _MAX_CHIPS else (),
+        "accounts": accounts if len(accounts) > 1 and not fits else (),
+        "account_chips": accounts if len(accounts) > 1 and fits else (),
         "filters": filters,
         "range_filters": range_filters,
     }

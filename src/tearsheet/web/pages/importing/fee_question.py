@@ -35,9 +35,10 @@ class FeeScope(Struct, frozen=True):
 
 
 def fee_scopes(result: UploadResult | None) -> Sequence[FeeScope]:
-    """Return the accounts of an upload's trades, each with its futures."""
+    """Return the accounts of an upload's trades, each with its futures; those with trades without fees first."""
     trades = () if result is None else result.trades
-    accounts = sorted({trade.account for trade in trades})
+    without = {trade.account for trade in trades if not trade.fees}
+    accounts = sorted({trade.account for trade in trades}, key=lambda name: (name not in without, name))
     roots = sorted(
         {(trade.account, match[1]) for trade in trades if (match := _FUTURE.fullmatch(trade.symbol))}
     )
