@@ -74,6 +74,16 @@ def test_a_zoom_beyond_the_window_widens_it(api: Api) -> None:
     assert answer["strip"]["zoomed"] is True
 
 
+def test_the_sharpe_ratio_of_few_days_is_no_tile(api: Api, place: Place) -> None:
+    rich = Api(place, TEARSHEET_STARTING_BALANCE="25000")
+    last = NOON - timedelta(days=1)
+    week = f"/performance?window=custom&start={(last - timedelta(days=5)).date()}&end={last.date()}"
+    for path, fifth in ((week, "Winning days"), ("/performance?window=all", "Sharpe ratio")):
+        text = rich.ask("GET", path, Accept="text/html").text
+        tiles = re.findall(r'class="term" aria-describedby="about-[a-z_]+">([^<]+)<', text)
+        assert tiles[4] == fifth
+
+
 def test_a_starting_balance_makes_it_equity_of_all_accounts_only(place: Place) -> None:
     api = Api(place, TEARSHEET_STARTING_BALANCE="25000")
     api.fills(fill(-60), fill(-50, "SELL", 130), fill(-40, account="B"), fill(-30, "SELL", 90, account="B"))

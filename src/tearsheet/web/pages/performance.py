@@ -27,7 +27,7 @@ from tearsheet.web.pages.results import (
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.labels import incompleteness, link, short_window_label, window_label
 from tearsheet.web.rendering.locales import preferred_locale
-from tearsheet.web.rendering.report import metric_groups, month_returns, share_of_peak
+from tearsheet.web.rendering.report import FEW, metric_groups, month_returns, share_of_peak
 from tearsheet.web.rendering.tiles import curves, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
@@ -116,8 +116,9 @@ def _content(query: QueryContext, selection: Selection, filters: dict[str, Any])
 
 
 def _tile_names(summary: PerformanceSummary) -> tuple[str, ...]:
-    """Return the metrics of the tiles: the Sharpe ratio among them, if there is a balance for it."""
-    fifth = "winning_days" if summary.value("sharpe") is None else "sharpe"
+    """Return the metrics of the tiles: the Sharpe ratio among them, if there are a balance and days enough for it."""
+    sharpe = summary.metrics["sharpe"]
+    fifth = "winning_days" if sharpe.value is None or sharpe.n < FEW else "sharpe"
     return ("net_pnl", "win_rate", "profit_factor", "expectancy", fifth, "max_drawdown")
 
 

@@ -19,7 +19,7 @@ from tearsheet.web.rendering.tiles import SIGNED
 
 _RATIO = Context(prec=30, rounding=ROUND_HALF_EVEN)
 #: Fewer results than this are shown with a warning.
-_FEW = 10
+FEW = 10
 #: Metrics by group; a metric of no group is listed with the trades.
 METRIC_GROUPS: Mapping[str, tuple[str, ...]] = {
     "Return": (
@@ -195,7 +195,7 @@ def _streak(length: str, kind: str) -> str:
 def sample_words(name: str, n: int, locale: Locale) -> str:
     """Return what a metric rests on, with its noun, and whether that is too little."""
     words = sample_count(name, n, locale)
-    few = 0 < n < _FEW and METRICS[name].unit in ("ratio", "percent", "r")
+    few = 0 < n < FEW and METRICS[name].unit in ("ratio", "percent", "r")
     return f"{words}, too few to judge" if few else words
 
 
