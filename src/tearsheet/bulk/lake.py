@@ -151,14 +151,18 @@ class Lake:
         """Return the names of all accounts, sorted."""
         return sorted(account for source in self.sources for account in source.accounts)
 
-    def bucket_files(self, buckets: Sequence[int]) -> list[LakeFile]:
-        """Return the files of some buckets."""
+    def bucket_files(self, buckets: Sequence[int], source: str | None = None) -> list[LakeFile]:
+        """Return the files of some buckets, of one source or all."""
         chosen = frozenset(buckets)
-        return [file for source in self.sources for file in source.files if file.bucket in chosen]
+        sources = (one for one in self.sources if source in (None, one.name))
+        return [file for one in sources for file in one.files if file.bucket in chosen]
 
-    def batches(self, buckets: Sequence[int]) -> Iterator[FillBatch]:
-        """Yield the fills of buckets in the order in which they are folded. Raises InputError."""
-        files = self.bucket_files(buckets)
+    def batches(self, buckets: Sequence[int], source: str | None = None) -> Iterator[FillBatch]:
+        """Yield the fills of buckets, of one source or all, in the order in which they are folded.
+
+        Raises InputError.
+        """
+        files = self.bucket_files(buckets, source)
         streams = [_FileStream(file.name, self._file_batches(file)) for file in files]
         if len(streams) == 1:
             for rows in streams[0].batches:

@@ -87,6 +87,20 @@ class WindowRows(Struct, frozen=True):
     cash: list[Booking] = []
 
 
+def with_idle_days(
+    calendar: TradingCalendar, today: date, window: Window, days: list[Day]
+) -> tuple[Day, ...]:
+    """Return the days with the idle exchange days in between, which ratios of a balance need."""
+    if not days:
+        return ()
+    traded = {day.session: day for day in days}
+    last = min(window.last_day, today)
+    span = _dates(days[0].session, max(last, days[-1].session))
+    return tuple(
+        traded.get(day) or Day.idle(day) for day in span if day in traded or calendar.is_weekday(day)
+    )
+
+
 class SummaryBuilder:
     """Builder of summaries for windows and scopes; use it inside one snapshot of the ledger."""
 
@@ -274,16 +288,7 @@ class SummaryBuilder:
             yield PartialReason("other_currencies", f"{', '.join(named)} beside {chosen}")
 
     def _with_idle_days(self, window: Window, scope: Scope, days: list[Day]) -> tuple[Day, ...]:
-        """Return the days with the idle exchange days in between, which ratios of a balance need."""
-        if not days:
-            return ()
-        traded = {day.session: day for day in days}
-        last = min(window.last_day, self._today(scope))
-        span = _dates(days[0].session, max(last, days[-1].session))
-        calendar = self._options.calendar
-        return tuple(
-            traded.get(day) or Day.idle(day) for day in span if day in traded or calendar.is_weekday(day)
-        )
+        return with_idle_days(self._options.calendar, self._today(scope), window, days)
 
     def return_days(self, window: Window, scope: Scope, currency: str) -> tuple[Day, ...]:
         """Return the days that daily ratios are computed of: of the sessions and the idle exchange days between."""
