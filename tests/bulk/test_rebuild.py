@@ -53,7 +53,7 @@ def expected(fills: Sequence[Fill], *, has_total: bool = True) -> dict[str, list
 def test_books_are_those_of_the_book(tmp_path: Path, seed: int) -> None:
     fills = random_fills(Random(seed), 7, 40)
     lake = fill_lake(empty_lake(str(tmp_path)), fills)
-    report = rebuild(str(tmp_path), processes=1, has_total=True)
+    report = rebuild(str(tmp_path), processes=0, has_total=True)
     assert (report.fills, report.is_new) == (len(fills), True)
     assert books_of(lake) == expected(fills)
 
@@ -64,7 +64,7 @@ def test_accounts_of_several_sources_are_merged_in_order(tmp_path: Path) -> None
     for number in range(3):
         own = [fill for fill in fills if int(fill.account[1:]) % 3 == number]
         lake = fill_lake(lake, own, f"source {number}", at_once=10)
-    rebuild(str(tmp_path), processes=1, has_total=True)
+    rebuild(str(tmp_path), processes=0, has_total=True)
     assert books_of(lake) == expected(fills)
 
 
@@ -81,7 +81,7 @@ def test_a_repeated_run_changes_no_file_and_other_processes_write_the_same(tmp_p
         assert report.made == report.parts > 1
     assert files_of(one) == files_of(two)
     before = files_of(one)
-    again = rebuild(str(one), processes=1)
+    again = rebuild(str(one), processes=0)
     assert (again.made, again.is_new) == (0, False)
     assert files_of(one) == before
 
@@ -89,7 +89,7 @@ def test_a_repeated_run_changes_no_file_and_other_processes_write_the_same(tmp_p
 def test_tallies_alone_have_no_bookings(tmp_path: Path) -> None:
     fills = random_fills(Random(7), 4, 40)
     lake = fill_lake(empty_lake(str(tmp_path)), fills)
-    rebuild(str(tmp_path), processes=1, has_rows=False)
+    rebuild(str(tmp_path), processes=0, has_rows=False)
     assert books_of(lake) == {"tallies": expected(fills, has_total=False)["tallies"]}
     with pytest.raises(NotFoundError, match="have no bookings"):
         published_run(lake).table(lake, "bookings", "bucket=0000")
@@ -98,11 +98,11 @@ def test_tallies_alone_have_no_bookings(tmp_path: Path) -> None:
 def test_new_fills_put_the_books_out_of_date(tmp_path: Path) -> None:
     fills = random_fills(Random(8), 4, 40, ("plain",))
     lake = fill_lake(empty_lake(str(tmp_path)), fills[:-5])
-    rebuild(str(tmp_path), processes=1)
+    rebuild(str(tmp_path), processes=0)
     lake = fill_lake(lake, fills)
     with pytest.raises(NotFoundError, match="of an earlier state"):
         published_run(lake)
-    rebuild(str(tmp_path), processes=1)
+    rebuild(str(tmp_path), processes=0)
     assert books_of(lake) == expected(fills, has_total=False)
 
 
@@ -141,7 +141,7 @@ def test_after_a_kill_the_next_run_makes_the_rest_and_nothing_twice(
     fills = random_fills(Random(9), 24, 60, ("plain", "crypto"))
     for folder in (killed, whole):
         fill_lake(empty_lake(str(folder), buckets=8), fills)
-    parts = rebuild(str(whole), processes=1).parts
+    parts = rebuild(str(whole), processes=0).parts
     driver = subprocess.Popen([sys.executable, "-c", _DRIVER, str(killed)], stderr=subprocess.DEVNULL)
     wait_for(lambda: driver.poll() is not None or len(list(killed.glob("runs/*/*.json"))) >= marks)
     workers = children_of(driver.pid) if driver.poll() is None else []
@@ -150,7 +150,7 @@ def test_after_a_kill_the_next_run_makes_the_rest_and_nothing_twice(
         driver.wait()
         wait_for(lambda: not any(map(is_there, workers)))  # they end by themselves
         done = len(list(killed.glob("runs/*/*.json")))
-        report = rebuild(str(killed), processes=1)
+        report = rebuild(str(killed), processes=0)
         assert report.made == parts - done
     else:
         for worker in workers[:1]:

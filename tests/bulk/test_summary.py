@@ -34,7 +34,7 @@ def test_metrics_and_days_are_those_of_the_ledger(
             place.write("accounts.yaml", f"accounts:\n{stated}")
             AccountsEditor(tracker).set_file(place.folder / "accounts.yaml", "me")
         lake = written(tracker, tmp_path / "lake")
-        rebuild(str(tmp_path / "lake"), processes=1, has_rows=False, has_total=True)
+        rebuild(str(tmp_path / "lake"), processes=0, has_rows=False, has_total=True)
         start = None if window == "all" else tracker.ledger.tallies.first_session(None)
         summaries = LakeSummaries(lake, place.now, window, start)  # type: ignore[arg-type]
         found = {one.account: one for one in (*summaries.of_accounts(), *summaries.of_all())}
@@ -51,7 +51,7 @@ def test_what_is_not_there_is_said(place: Place, tmp_path: Path) -> None:
         lake = written(tracker, tmp_path / "lake")
         with pytest.raises(NotFoundError, match="has no books"):
             LakeSummaries(lake, place.now)
-        rebuild(str(tmp_path / "lake"), processes=1, has_rows=False)
+        rebuild(str(tmp_path / "lake"), processes=0, has_rows=False)
         summaries = LakeSummaries(lake, place.now)
         with pytest.raises(NotFoundError, match="no account 'A9'"):
             summaries.of_account("A9")

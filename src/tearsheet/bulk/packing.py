@@ -31,6 +31,7 @@ def packed(batch: Any) -> PackedFills:
         ranks=_memory(batch.column("rank"), 8),
         texts=[_texts(batch.column(name)) for name in ("key", *AMOUNTS)],
         part=lambda start, end: columns_of_batch(batch.slice(start, end - start)),
+        cell=lambda name, row: times[row].as_py() if name == "time_us" else batch.column(name)[row].as_py(),
     )
 
 

@@ -28,9 +28,9 @@ _CLASSES = {
 def make_parts(lake: Lake, run: BulkRun, parts: Sequence[str], processes: int, on_part: OnPart) -> None:
     """Make parts of a run by as many processes; `on_part` hears of each with its fills. Raises TearsheetError.
 
-    A part whose worker ends is made by another one, three times at most.
+    A part whose worker ends is made by another one, three times at most. 0 processes are this one.
     """
-    if processes == 1 or len(parts) < 2:
+    if not processes or not parts:
         for part in parts:
             on_part(part, make_part(lake, run, part).fills)
         return

@@ -35,14 +35,15 @@ def rebuild(
 ) -> RebuildReport:
     """Make and publish the books of a lake; what an earlier call has made of the same fills is kept.
 
-    Raises UsageError for an unknown engine, NotFoundError, InputError.
+    0 processes are this one. Raises UsageError for an unknown engine, NotFoundError, InputError.
     """
     if engine != LOCAL:
         raise UsageError(f"no engine {engine!r}", f"engines: {LOCAL}")
     lake = Lake.open(address)
     run = BulkRun.of(lake, has_rows=has_rows, has_total=has_total)
     missing = run.missing(lake)
-    make_parts(lake, run, missing, processes or os.cpu_count() or 1, on_part)
+    count = (os.cpu_count() or 1) if processes is None else processes
+    make_parts(lake, run, missing, count, on_part)
     is_new = publish(lake, run)
     return RebuildReport(
         lake=lake.place.address,

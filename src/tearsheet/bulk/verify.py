@@ -50,12 +50,12 @@ class LakeComparison(Struct, frozen=True, kw_only=True):
     differences: list[LakeDifference]
 
 
-class _Place(NamedTuple):
+class _AccountSession(NamedTuple):
     account: str
     session: date
 
 
-class _Hash(NamedTuple):
+class _FillsHash(NamedTuple):
     fills: int = 0
     hash: int = 0
 
@@ -90,7 +90,7 @@ def compare(context: LedgerContext, address: str) -> LakeComparison:
         sessions=len(places),
         fills=sum(one.fills for one in ours.values()),
         tallies=tallies,
-        different=len({*wrong, *(_Place(one.account, one.session) for one in sums)}),
+        different=len({*wrong, *(_AccountSession(one.account, one.session) for one in sums)}),
         differences=[*found, *sums[:MOST_EXPLAINED]],
     )
 
@@ -103,19 +103,19 @@ def _lake_fills(lake: Lake, source: LakeSource) -> Iterator[FillColumns]:
 
 def _placed(
     batches: Iterable[FillColumns], calendar: TradingCalendar
-) -> Iterator[tuple[_Place, tuple[Any, ...]]]:
+) -> Iterator[tuple[_AccountSession, tuple[Any, ...]]]:
     for columns in batches:
         for row in zip(*columns, strict=True):
             fill = dict(zip(FillColumns._fields, row, strict=True))
-            yield _Place(fill["account"], calendar.trading_day_of(from_micros(fill["time_us"]))), row
+            yield _AccountSession(fill["account"], calendar.trading_day_of(from_micros(fill["time_us"]))), row
 
 
-def _hashes(batches: Iterable[FillColumns], calendar: TradingCalendar) -> dict[_Place, _Hash]:
-    found: dict[_Place, _Hash] = defaultdict(_Hash)
+def _hashes(batches: Iterable[FillColumns], calendar: TradingCalendar) -> dict[_AccountSession, _FillsHash]:
+    found: dict[_AccountSession, _FillsHash] = defaultdict(_FillsHash)
     for place, row in _placed(batches, calendar):
         before = found[place]
         digest = blake2b(repr(_plain(row)).encode(), digest_size=8).digest()
-        found[place] = _Hash(before.fills + 1, (before.hash + int.from_bytes(digest)) % 2**64)
+        found[place] = _FillsHash(before.fills + 1, (before.hash + int.from_bytes(digest)) % 2**64)
     return dict(found)
 
 
@@ -126,8 +126,8 @@ def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _rows(
-    batches: Iterable[FillColumns], calendar: TradingCalendar, places: frozenset[_Place]
-) -> dict[tuple[_Place, str], dict[str, Any]]:
+    batches: Iterable[FillColumns], calendar: TradingCalendar, places: frozenset[_AccountSession]
+) -> dict[tuple[_AccountSession, str], dict[str, Any]]:
     if not places:
         return {}
     rows = (
@@ -139,7 +139,8 @@ def _rows(
 
 
 def _explained(
-    ours: dict[tuple[_Place, str], dict[str, Any]], theirs: dict[tuple[_Place, str], dict[str, Any]]
+    ours: dict[tuple[_AccountSession, str], dict[str, Any]],
+    theirs: dict[tuple[_AccountSession, str], dict[str, Any]],
 ) -> Iterator[LakeDifference]:
     """Yield each fill that only one side has, and each value that differs."""
     for place, name in sorted(ours.keys() | theirs.keys()):

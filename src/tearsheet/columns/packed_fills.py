@@ -17,7 +17,7 @@ class PackedFills(Struct):
 
     `streams` and `purses` are numbers of 32 bits, one a fill, of the names beside them; a purse is an account and
     currency. `times` and `ranks` are whole numbers of 64 bits. `texts` are the keys, then the six amounts.
-    `part` gives the fills from one place to another as columns.
+    `part` gives the fills from one place to another as columns, `cell` what a column has in a row.
     """
 
     count: int
@@ -30,6 +30,7 @@ class PackedFills(Struct):
     ranks: Memory
     texts: list[TextColumn]
     part: Callable[[int, int], FillColumns]
+    cell: Callable[[str, int], Any]
 
     def columns(self) -> FillColumns:
         """Return the fills as columns."""
@@ -51,14 +52,11 @@ def columns_of(fills: Fills) -> FillColumns:
 
 def place_of(fills: Fills, row: int) -> FillPlace:
     """Return the place of a fill in the order; `row` is at least 0."""
-    return fill_place(*_single(fills, row))
+    if isinstance(fills, PackedFills):
+        return fill_place(fills.part(row, row + 1), 0)
+    return fill_place(fills, row)
 
 
 def cell(fills: Fills, name: str, row: int) -> Any:
-    """Return what a column has of a fill."""
-    columns, at = _single(fills, row)
-    return getattr(columns, name)[at]
-
-
-def _single(fills: Fills, row: int) -> tuple[FillColumns, int]:
-    return (fills.part(row, row + 1), 0) if isinstance(fills, PackedFills) else (fills, row)
+    """Return what a column has in a row."""
+    return fills.cell(name, row) if isinstance(fills, PackedFills) else getattr(fills, name)[row]

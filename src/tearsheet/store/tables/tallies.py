@@ -11,8 +11,8 @@ from msgspec import Struct, structs
 from tearsheet.performance.tally import ALL_ACCOUNTS, Tally
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import date_from_text, in_booking_order, in_closing_order
-from tearsheet.trade.amount import ZERO, to_plain_string
+from tearsheet.store.tables.rows import canonical, date_from_text, in_booking_order, in_closing_order
+from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import AccountCalendars
 
@@ -26,7 +26,12 @@ def encode(tally: Tally) -> bytes:
 
 def _canonical(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return Decimal(to_plain_string(value)) if value else ZERO  # the default itself is left out
+        if not value:
+            return ZERO  # the default itself is left out
+        text = canonical(value)
+        return value if text == str(value) else Decimal(text)
+    if isinstance(value, int):
+        return value  # most fields are counts
     if isinstance(value, tuple):
         return tuple(map(_canonical, value))
     if isinstance(value, Struct):
