@@ -100,7 +100,7 @@ def main() -> None:
     options.add_argument("--lake", help="a folder to keep the lake in")
     chosen = options.parse_args()
     folder = chosen.lake or tempfile.mkdtemp(prefix="tearsheet-lake-")
-    if not (Path(folder) / MANIFEST).exists():
+    if not (Path(folder) / "sources").exists():
         started = time.perf_counter()
         write_lake(folder, chosen.fills)
         print(f"written in {time.perf_counter() - started:.0f} s", flush=True)

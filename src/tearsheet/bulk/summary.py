@@ -14,8 +14,8 @@ from tearsheet.bulk.fill_schema import bucket_of
 from tearsheet.bulk.lake import Lake, LakeSource
 from tearsheet.bulk.run import TOTAL, BulkRun, bucket_part, published_run
 from tearsheet.errors import NotFoundError
-from tearsheet.performance.metric import Day, MetricInput, MetricValue, compute_all
-from tearsheet.performance.tally import Tally, merge
+from tearsheet.performance.metric import Day, MetricInput, MetricValue, compute_all, curves_of, sum_and_days
+from tearsheet.performance.tally import Tally
 from tearsheet.store.tables.tallies import decode
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.session import Window, WindowKind
@@ -92,18 +92,17 @@ class LakeSummaries:
         account: str | None,
         currency: str,
         sessions: Sequence[tuple[date, Tally]],
-        inside: Sequence[tuple[date, Tally]],
+        inside: list[tuple[date, Tally]],
     ) -> BulkSummary:
-        days = [Day.from_tally(session, tally) for session, tally in inside]
+        tally, days = sum_and_days(inside)
         opening = self._opening(account, currency, sessions)
         measured = days if opening is None else with_idle_days(self._calendar, self._now, self.window, days)
-        tally = merge(tally for _, tally in inside)
         return BulkSummary(
             account=account,
             currency=currency,
             start=inside[0][0] if self.window.kind == "all" else self.window.start,
             end=self.window.last_day,
-            metrics=compute_all(MetricInput(tally, tuple(measured), opening)),
+            metrics=compute_all(MetricInput(tally, tuple(measured), opening, curves=curves_of(inside))),
             days=tuple(days),
         )
 
