@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-
 from tearsheet.app.kept_accounts import KeptAccounts
+
 from tearsheet.bulk.fill_schema import FILLS
 from tearsheet.bulk.lake import MANIFEST, Lake, LakeManifest, LakeRules, LakeSource, encode
 from tearsheet.bulk.place import LakePlace

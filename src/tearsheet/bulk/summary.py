@@ -45,10 +45,11 @@ class LakeSummaries:
         currency: str | None = None,
     ) -> None:
         """Take the window as `tearsheet summary` does. Raises NotFoundError without books of the lake as it is."""
-        self._lake, self._now, self._currency = lake, now, currency
+        self._lake, self._currency = lake, currency
         self._run: BulkRun = published_run(lake)
         self._calendar = lake.manifest.rules.calendar
-        self.window = Window.choose(kind, self._calendar.trading_day_of(now), start, end)
+        self._today = self._calendar.trading_day_of(now)
+        self.window = Window.choose(kind, self._today, start, end)
         self._sources = {account: source for source in lake.sources for account in source.accounts}
 
     def of_account(self, account: str) -> list[BulkSummary]:
@@ -96,7 +97,7 @@ class LakeSummaries:
     ) -> BulkSummary:
         tally, days = sum_and_days(inside)
         opening = self._opening(account, currency, sessions)
-        measured = days if opening is None else with_idle_days(self._calendar, self._now, self.window, days)
+        measured = days if opening is None else with_idle_days(self._calendar, self._today, self.window, days)
         return BulkSummary(
             account=account,
             currency=currency,

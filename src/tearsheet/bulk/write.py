@@ -180,6 +180,13 @@ def _check_fills_alone(context: LedgerContext) -> None:
     beyond = [words for query, words in _BEYOND.items() if ledger.queries.exists(query)]
     if not booking_rules_from(context.settings, ledger).fees.is_empty:
         beyond.append("a fee schedule")
+    own = [
+        name
+        for name, terms in kept_accounts(ledger).accounts.items()
+        if terms.timezone or terms.day_starts_at
+    ]
+    if own:
+        beyond.append(f"accounts with a trading day of their own: {', '.join(own)}")
     if context.calendars.own:
         beyond.append("accounts with a calendar of their own")
     if beyond:
