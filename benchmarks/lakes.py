@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from tearsheet.app.kept_accounts import KeptAccounts
 
 from tearsheet.bulk.fill_schema import FILLS
 from tearsheet.bulk.lake import MANIFEST, Lake, LakeManifest, LakeRules, LakeSource, encode
 from tearsheet.bulk.place import LakePlace
 from tearsheet.bulk.write import put_source
+from tearsheet.store.kept_accounts import KeptAccounts
 
 _RULES = LakeRules(
     timezone="UTC", day_starts_at="00:00", breakeven_band=Decimal(0), breakeven_breaks_streak=False
