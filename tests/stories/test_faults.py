@@ -199,6 +199,7 @@ WHOLE = {
     "doubts_within",
     "remove_all_positions",
     "remove_all_bookings",
+    "remove_all_fill_bookings",
     "remove_all_tallies",
     "remove_log_fills",
     "remove_all_record_rejections",

@@ -236,7 +236,7 @@ def as_rows(tracker: PerformanceTracker) -> dict[str, list[tuple[Any, ...]]]:
     query = tracker.ledger.connection.execute
     tables = {
         "position": "*",
-        "booking": "*",
+        "booked": "*",
         "log_stream": "account, symbol, records, closed, as_fills",
         "tally": "account, session, currency, body",
     }

@@ -36,7 +36,7 @@ def state_of(tracker: PerformanceTracker) -> dict[str, list[Any]]:
     """The books bit for bit, the fills without their ids, and the rejections that count."""
     query = tracker.ledger.connection.execute
     state: dict[str, list[Any]] = {
-        name: sorted(query(f"SELECT * FROM {name}").fetchall(), key=str) for name in ("position", "booking")
+        name: sorted(query(f"SELECT * FROM {name}").fetchall(), key=str) for name in ("position", "booked")
     }
     state["tally"] = as_rows(tracker)["tally"]
     columns = "account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, strategy"

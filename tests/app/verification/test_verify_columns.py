@@ -63,7 +63,7 @@ TAMPERING = {
     "a booking's gross": "UPDATE booking SET gross = '999.5' WHERE closes = 1",
     "a booking is gone": "DELETE FROM booking WHERE closes = 1",
     "a booking more": "INSERT INTO booking SELECT 'made up', account, symbol, currency, time_us, rank, 'x:0', part, quantity, "
-    "price, gross, fees, closes, carry, event, cash FROM booking WHERE time_us = (SELECT max(time_us) FROM booking)",
+    "price, gross, fees, closes, carry, event, cash FROM booked WHERE time_us = (SELECT max(time_us) FROM booked)",
     "a sort key of a position": "UPDATE position SET net_order = net_order + 1 WHERE closed_us IS NOT NULL",
     "an open position": "UPDATE position SET open_quantity = '77' WHERE closed_us IS NULL",
     "a position is gone": "DELETE FROM position WHERE closed_us IS NULL",
@@ -75,10 +75,24 @@ TAMPERING = {
 }
 
 
-@pytest.mark.parametrize("what", TAMPERING)
-def test_what_was_tampered_with_is_found_and_named(place: Place, what: str) -> None:
+LARGE = {
+    "the gross of a fill's booking": "UPDATE fill_booking SET gross = '999.5' WHERE closes = 1",
+    "the price of a fill's booking": "UPDATE fill_booking SET price = '999.5' WHERE closes = 0",
+    "the position of a fill's booking": "UPDATE fill_booking SET position = position + 1 WHERE closes = 1",
+    "a fill's booking is gone": "DELETE FROM fill_booking WHERE closes = 1",
+}
+
+
+@pytest.mark.parametrize("what", TAMPERING | LARGE)
+def test_what_was_tampered_with_is_found_and_named(
+    place: Place, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what in LARGE:
+        monkeypatch.setattr("tearsheet.store.write.transaction._BULK_BYTES", 1)
+        monkeypatch.setattr("tearsheet.store.write.imported_fills._LEAST_ROWS", 1)
     with closing(imported(place)) as tracker:
-        for statement in TAMPERING[what].split("; "):
+        assert tracker.ledger.queries.exists("any_booking") is (what not in LARGE)
+        for statement in (TAMPERING | LARGE)[what].split("; "):
             tracker.ledger.connection.execute(statement)
         assert folded(tracker) is None
         assert tracker.verify().differences

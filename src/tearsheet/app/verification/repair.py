@@ -21,7 +21,17 @@ from tearsheet.store.write.transaction import LedgerTransaction
 
 #: Tables that are made from others: the books, and what is read from the alerts file.
 _MADE = frozenset(
-    {"position", "booking", "gap", "tally", "limit_base", "account_state", "alert", "alert_change"}
+    {
+        "position",
+        "booking",
+        "fill_booking",
+        "gap",
+        "tally",
+        "limit_base",
+        "account_state",
+        "alert",
+        "alert_change",
+    }
 )
 _LOGS = frozenset({"meta", "source", "record", "log_stream"})
 

@@ -32,10 +32,11 @@ _SHOWN = 20
 
 
 class _Book(Struct, Generic[RowType], frozen=True):
-    """Derived table and its sort columns."""
+    """Derived table and its sort columns; `view` has all of its rows where the table has some."""
 
     kind: type[RowType]
     order: str
+    view: str = ""
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class _Book(Struct, Generic[RowType], frozen=True):
 
 _BOOKS: tuple[_Book[Any], ...] = (
     _Book(PositionRow, "id"),
-    _Book(BookingRow, "position_id, time_us, rank, fill_key, part"),
+    _Book(BookingRow, "position_id, time_us, rank, fill_key, part", "booked"),
     _Book(LogStreamRow, "account, symbol"),
     _Book(GapRow, "account, symbol, time_us, rank, fill_key, code"),
 )
@@ -116,7 +117,7 @@ def _merge_join(
     ledger: Ledger, rebuilt: Ledger, book: _Book[RowType], report: VerifyReport
 ) -> Iterator[tuple[RowType | None, RowType | None]]:
     """Yield each pair of stored and rebuilt rows that differ, by a merge join; None stands for a missing row."""
-    statement = f"SELECT * FROM {book.name} ORDER BY {book.order}"  # noqa: S608
+    statement = f"SELECT * FROM {book.view or book.name} ORDER BY {book.order}"  # noqa: S608
     stored, made = (iter(one.queries.stream_of(book.kind, statement)) for one in (ledger, rebuilt))
     key: Callable[[Row], Any] = attrgetter(*book.order.split(", "))
     one, other = next(stored, None), next(made, None)

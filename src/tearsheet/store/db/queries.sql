@@ -264,9 +264,21 @@ SELECT DISTINCT symbol FROM position WHERE account = ? AND (closed_us IS NULL OR
 DELETE FROM position
 
 -- name: bookings_of_position
-SELECT * FROM booking WHERE position_id = ? ORDER BY time_us, rank, fill_key, part
+SELECT * FROM booking WHERE position_id = ?1
+UNION ALL SELECT f.position_id, f.account, f.symbol, f.currency, f.time_us, f.rank, f.fill_key, f.part, f.quantity, f.price, f.gross, f.fees, f.closes, f.carry, f.event, f.cash FROM position p JOIN booked_fill f
+ON f.account = p.account AND f.symbol = p.symbol AND f.time_us >= p.opened_us AND f.time_us <= p.last_us
+WHERE p.id = ?1 AND f.position = ?2 ORDER BY time_us, rank, fill_key, part
 -- name: remove_bookings
 DELETE FROM booking WHERE position_id = ?
+-- name: remove_fill_bookings
+DELETE FROM fill_booking WHERE position = ?2 AND fill_id IN (
+    SELECT f.id FROM position p JOIN fill f ON f.account = p.account AND f.symbol = p.symbol AND f.time_us >= p.opened_us AND f.time_us <= p.last_us
+    WHERE p.id = ?1)
+-- name: copy_fill_bookings
+INSERT INTO booking (position_id, account, symbol, currency, time_us, rank, fill_key, part, quantity, price, gross, fees, closes, carry, event, cash)
+SELECT position_id, account, symbol, currency, time_us, rank, fill_key, part, quantity, price, gross, fees, closes, carry, event, cash FROM booked_fill WHERE fill_id >= ? AND fill_id < ?
+-- name: remove_copied_bookings
+DELETE FROM fill_booking WHERE fill_id >= ? AND fill_id < ?
 -- name: remove_log_fills
 DELETE FROM fill WHERE record_id IS NOT NULL
 -- name: remove_all_record_rejections
@@ -296,14 +308,20 @@ SELECT * FROM gap WHERE time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS 
 ORDER BY time_us, account, symbol, rank, fill_key LIMIT 1000
 -- name: remove_all_bookings
 DELETE FROM booking
+-- name: remove_all_fill_bookings
+DELETE FROM fill_booking
 -- name: remove_bookings_after
 DELETE FROM booking WHERE time_us > ?
 -- name: remove_positions_closed_after
 DELETE FROM position WHERE closed_us > ?
 -- name: bookings_all
-SELECT * FROM booking WHERE time_us >= ? AND time_us < ? ORDER BY time_us
+SELECT * FROM booking WHERE time_us >= ?1 AND time_us < ?2
+UNION ALL SELECT position_id, account, symbol, currency, time_us, rank, fill_key, part, quantity, price, gross, fees, closes, carry, event, cash
+FROM booked_fill WHERE time_us >= ?1 AND time_us < ?2 ORDER BY time_us
 -- name: bookings_account
-SELECT * FROM booking WHERE account = ? AND time_us >= ? AND time_us < ? ORDER BY time_us
+SELECT * FROM booking WHERE account = ?1 AND time_us >= ?2 AND time_us < ?3
+UNION ALL SELECT position_id, account, symbol, currency, time_us, rank, fill_key, part, quantity, price, gross, fees, closes, carry, event, cash
+FROM booked_fill WHERE account = ?1 AND time_us >= ?2 AND time_us < ?3 ORDER BY time_us
 -- name: tallies
 SELECT * FROM tally WHERE account = ? AND session >= ? AND session < ? AND currency = ? ORDER BY session
 -- name: tally
@@ -346,13 +364,17 @@ UNION SELECT account FROM position WHERE closed_us IS NULL
 UNION SELECT account FROM gap
 
 -- name: last_booking_all
-SELECT MAX(time_us) FROM booking
+SELECT COALESCE((SELECT f.time_us FROM fill f WHERE f.time_us > COALESCE((SELECT MAX(time_us) FROM booking), -9223372036854775807)
+    AND EXISTS (SELECT 1 FROM fill_booking o WHERE o.fill_id = f.id) ORDER BY f.time_us DESC LIMIT 1), (SELECT MAX(time_us) FROM booking))
 -- name: last_booking_account
-SELECT MAX(time_us) FROM booking WHERE account = ?
+SELECT COALESCE((SELECT f.time_us FROM fill f WHERE f.account = ?1 AND f.time_us > COALESCE((SELECT MAX(time_us) FROM booking WHERE account = ?1), -9223372036854775807)
+    AND EXISTS (SELECT 1 FROM fill_booking o WHERE o.fill_id = f.id) ORDER BY f.time_us DESC LIMIT 1), (SELECT MAX(time_us) FROM booking WHERE account = ?1))
 -- name: last_fill_all
-SELECT MAX(time_us) FROM booking WHERE cash IS NULL
+SELECT COALESCE((SELECT f.time_us FROM fill f WHERE f.time_us > COALESCE((SELECT MAX(time_us) FROM booking WHERE cash IS NULL), -9223372036854775807)
+    AND EXISTS (SELECT 1 FROM fill_booking o WHERE o.fill_id = f.id) ORDER BY f.time_us DESC LIMIT 1), (SELECT MAX(time_us) FROM booking WHERE cash IS NULL))
 -- name: last_fill_account
-SELECT MAX(time_us) FROM booking WHERE account = ? AND cash IS NULL
+SELECT COALESCE((SELECT f.time_us FROM fill f WHERE f.account = ?1 AND f.time_us > COALESCE((SELECT MAX(time_us) FROM booking WHERE account = ?1 AND cash IS NULL), -9223372036854775807)
+    AND EXISTS (SELECT 1 FROM fill_booking o WHERE o.fill_id = f.id) ORDER BY f.time_us DESC LIMIT 1), (SELECT MAX(time_us) FROM booking WHERE account = ?1 AND cash IS NULL))
 -- name: last_closing_all
 SELECT MAX(closed_us) FROM position
 -- name: last_closing_account
@@ -638,10 +660,11 @@ version = excluded.version, text = excluded.text, tags = excluded.tags, who = ex
 -- name: place_note
 UPDATE note SET symbol = ?, time_us = ?, position_id = ? WHERE id = ?
 -- name: booking_of_fill
-SELECT b.position_id, b.symbol, b.time_us FROM fill f JOIN booking b ON b.account = f.account AND b.time_us = f.time_us AND b.fill_key = f.key
-WHERE f.account = ? AND f.key = ? ORDER BY b.part DESC LIMIT 1
+SELECT b.position_id, b.symbol, b.time_us, b.part FROM fill f JOIN booking b ON b.account = f.account AND b.time_us = f.time_us AND b.fill_key = f.key
+WHERE f.account = ?1 AND f.key = ?2
+UNION ALL SELECT position_id, symbol, time_us, part FROM booked_fill WHERE account = ?1 AND fill_key = ?2 ORDER BY part DESC LIMIT 1
 -- name: logged_position
-SELECT id AS position_id, symbol, last_us AS time_us FROM position WHERE id = ? AND logged = 1
+SELECT id AS position_id, symbol, last_us AS time_us, 0 AS part FROM position WHERE id = ? AND logged = 1
 -- name: note_versions
 SELECT * FROM note_version WHERE note_id = ? ORDER BY version
 -- name: remove_note_tag

@@ -30,6 +30,7 @@ class _Location(Row, frozen=True, gc=False):
     position_id: str
     symbol: str
     time_us: int
+    part: int
 
 
 class Note(Struct, frozen=True):

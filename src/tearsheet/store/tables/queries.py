@@ -32,7 +32,7 @@ FOLD_BATCH = 16_384
 FOLD_ORDER = "{time}, account, CASE WHEN {rank} >= 4294967296 THEN {rank} ELSE 0 END, symbol, {rank}, {key}"
 _FILL_ORDER = FOLD_ORDER.format(time="time_us", rank="rank", key="key")
 # the names come from the classes, never from outside
-_FILLS = f"SELECT {', '.join(FillColumns._fields)} FROM fill ORDER BY {_FILL_ORDER}"  # noqa: S608
+_FILLS = f"SELECT {', '.join(FillColumns._fields)}, id FROM fill ORDER BY {_FILL_ORDER}"  # noqa: S608
 
 
 class Queries:
@@ -69,11 +69,12 @@ class Queries:
         statement, new = _insert_of_columns(kind, names, columns)
         return self.connection.insert_if_new(statement, list(new))
 
-    def fill_columns(self) -> Iterator[FillColumns]:
-        """Stream all fills as columns, in the order in which they are folded."""
+    def fill_columns(self) -> Iterator[tuple[FillColumns, Sequence[int]]]:
+        """Stream all fills as columns, with their ids, in the order in which they are folded."""
         fills = self.connection.stream(_FILLS)
         while batch := list(islice(fills, FOLD_BATCH)):
-            yield FillColumns(*zip(*batch, strict=True))
+            *columns, ids = zip(*batch, strict=True)
+            yield FillColumns(*columns), ids
 
     def rows(self, kind: type[RowType], name: str, parameters: Parameters = ()) -> list[RowType]:
         """Return all rows of a named query that fits into memory."""
@@ -216,7 +217,18 @@ class Queries:
         row = self.row(PositionRow, "position", (identity,))
         if row is not None and row.logged:
             return [rows.logged_booking(rows.position_from_row(row))]
-        return list(map(rows.booking_from_row, self.rows(BookingRow, "bookings_of_position", (identity,))))
+        found = self.rows(BookingRow, "bookings_of_position", (identity, rows.position_number(identity)))
+        return list(map(rows.booking_from_row, found))
+
+    def remove_bookings_of(self, identity: str) -> None:
+        """Remove the bookings of a position, which is still there: its span tells where they are."""
+        self.execute("remove_bookings", (identity,))
+        self.execute("remove_fill_bookings", (identity, rows.position_number(identity)))
+
+    def detach_bookings(self, first: int, end: int) -> None:
+        """Make the bookings of the fills with ids from `first` to before `end` whole, as these fills change or go."""
+        self.execute("copy_fill_bookings", (first, end))
+        self.execute("remove_copied_bookings", (first, end))
 
     def holding_before(self, account: str, symbol: str, at: datetime) -> Decimal:
         """Return the quantity that an account held just before an instant (short is negative)."""

@@ -1,11 +1,12 @@
 """Conversion between rows of the ledger and the values they represent, one function each way."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import compress, count, islice
 from operator import attrgetter, eq, le
+from struct import unpack
 from typing import Any, Literal, TypeVar, cast
 
 import msgspec
@@ -137,6 +138,22 @@ def position_from_row(row: PositionRow) -> Position:
         position_side=row.position_side,
         closed_by=row.closed_by,
     )
+
+
+def position_number(identity: str) -> int | None:
+    """Return the id of a position as the signed number of its 16 hexadecimal digits; None for any other id."""
+    if len(identity) != 16:
+        return None
+    try:
+        number = int(identity, 16)
+    except ValueError:
+        return None
+    return number - (number >> 63 << 64)
+
+
+def position_numbers(identities: Sequence[str]) -> Sequence[int]:
+    """Return the numbers of ids of positions of fills, as `position_number` does."""
+    return unpack(f">{len(identities)}q", bytes.fromhex("".join(identities)))
 
 
 def booking_to_row(b: Booking) -> BookingRow:

@@ -8,14 +8,21 @@ A ledger without books is booked by the fold on columns (`ColumnBooking`), any o
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from operator import attrgetter, eq, le, lt
-from typing import Any
+from itertools import compress, count
+from operator import attrgetter, eq, le, lt, not_
+from typing import Any, NamedTuple
 
 from tearsheet.columns.fill_columns import BookedColumns, FillColumns, FoldOutput, PositionColumns
-from tearsheet.store.tables.columns import BookingRow, PositionRow
+from tearsheet.store.tables.columns import BookingRow, FillBookingRow, FillRow, PositionRow
 from tearsheet.store.tables.queries import FOLD_BATCH, Queries
 from tearsheet.store.tables.query_rows import GapRow
-from tearsheet.store.tables.rows import booking_to_row, gap_to_row, position_from_row, positions_to_rows
+from tearsheet.store.tables.rows import (
+    booking_to_row,
+    gap_to_row,
+    position_from_row,
+    position_numbers,
+    positions_to_rows,
+)
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.event import Event, Gap
 from tearsheet.trade.fill import Fill
@@ -26,7 +33,7 @@ from tearsheet.trade.session import EARLIEST, from_micros
 Stream = tuple[str, str]
 #: The most fills of one instant that are collected before they are booked.
 _MAX_WAITING = 50_000
-_TIME = FillColumns._fields.index("time_us")
+_TIME, _COLUMNS = FillColumns._fields.index("time_us"), len(FillColumns._fields)
 _order = attrgetter("time", "account", "symbol", "rank", "key")
 
 
@@ -120,6 +127,27 @@ class AppendBooking:
         store_bookings(self._queries, self._tallies, bookings, closed)
 
 
+class StoredAmounts(NamedTuple):
+    """Ids of stored fills, None where a fill's booking is kept whole, and the amounts as their rows have them."""
+
+    ids: Sequence[int | None]
+    quantity: Sequence[str]
+    price: Sequence[str]
+    commission: Sequence[str]
+
+    @classmethod
+    def of_columns(cls, fills: FillColumns, ids: Sequence[int]) -> "StoredAmounts":
+        """Return those of fills whose rows have the texts of the columns."""
+        return cls(ids, fills.quantity, fills.price, fills.commission)
+
+    @classmethod
+    def of_rows(cls, fills: FillColumns, stored: Sequence[FillRow]) -> "StoredAmounts":
+        """Return those of rows; without any, no fill has an id."""
+        if not stored:
+            return cls([None] * len(fills.key), fills.quantity, fills.price, fills.commission)
+        return cls(*zip(*((row.id, row.quantity, row.price, row.commission) for row in stored), strict=True))
+
+
 class ColumnBooking:
     """Booking of a transaction's fills by columns, in chronological order, in a ledger without books."""
 
@@ -128,7 +156,8 @@ class ColumnBooking:
 
         self._queries, self._tallies = queries, tallies
         self._fold = Fold(tallies.fold_rules)
-        self._waiting: list[list[Any]] = [[] for _ in FillColumns._fields]
+        #: the fills of the last instant, and what their rows have
+        self._waiting: list[list[Any]] = [[] for _ in (*FillColumns._fields, *StoredAmounts._fields)]
         self._reached_us = -(2**63)
         #: multiplier and currency of each account and symbol
         self._terms: dict[tuple[str, str], tuple[str, str]] = {}
@@ -145,7 +174,7 @@ class ColumnBooking:
         """Return whether the fold supports all fills: no hedge mode, no closing-only fill, no unstated fee."""
         return not any(columns.position_side) and not any(columns.closes) and "-0" not in columns.commission
 
-    def add(self, columns: FillColumns) -> bool:
+    def add(self, columns: FillColumns, stored: StoredAmounts) -> bool:
         """Book new fills; return False, without any change, if one is late or unlike those of its instrument before."""
         times = [*self._waiting[_TIME], *columns.time_us]
         if not times:
@@ -156,12 +185,13 @@ class ColumnBooking:
             or not all(map(le, times, times[1:]))
         ):
             return False
-        ready: list[list[Any]] = [[*before, *own] for before, own in zip(self._waiting, columns, strict=True)]
+        given = (*columns, *stored)
+        ready: list[list[Any]] = [[*before, *own] for before, own in zip(self._waiting, given, strict=True)]
         cut = bisect_left(times, times[-1])
         if not cut and len(times) > _MAX_WAITING:
             cut = len(times)
         self._waiting = [column[cut:] for column in ready]
-        self._book(FillColumns(*[column[:cut] for column in ready]))
+        self._book([column[:cut] for column in ready])
         return True
 
     def _has_like_terms(self, columns: FillColumns) -> bool:
@@ -174,35 +204,51 @@ class ColumnBooking:
 
     def finish(self) -> None:
         """Book the remaining fills, and save the open positions."""
-        self._book(FillColumns(*self._waiting))
-        self._store(self._fold.finish())
+        self._book(self._waiting)
+        self._store_positions(self._fold.finish())
         self._tallies.accounts.on_booked(self._spans)
 
     def rollback(self) -> None:
         """Remove all bookings of this transaction."""
-        for name in ("remove_all_bookings", "remove_all_positions"):
+        for name in ("remove_all_bookings", "remove_all_fill_bookings", "remove_all_positions"):
             self._queries.execute(name)
         self._tallies.rollback_added()
 
-    def _book(self, fills: FillColumns) -> None:
-        if not fills.key:
+    def _book(self, ready: Sequence[list[Any]]) -> None:
+        if not ready[_TIME]:
             return
-        if any(map(eq, fills.time_us, fills.time_us[1:])):
-            fills = _in_order(fills)
+        if any(map(eq, ready[_TIME], ready[_TIME][1:])):
+            ready = _in_order(ready)
+        fills = FillColumns(*ready[:_COLUMNS])
         self._reached_us = fills.time_us[-1]
         last = dict(zip(fills.account, fills.time_us, strict=True))
         first = dict(zip(reversed(fills.account), reversed(fills.time_us), strict=True))
         for account, until in last.items():
             since, _ = self._spans.get(account, (first[account], 0))
             self._spans[account] = (since, until)
-        columns: tuple[Sequence[Any], ...] = fills
         for start in range(0, len(fills.key), FOLD_BATCH):
-            batch = FillColumns(*[column[start : start + FOLD_BATCH] for column in columns])
-            self._store(self._fold.add(batch))
+            part = [column[start : start + FOLD_BATCH] for column in ready]
+            batch, stored = FillColumns(*part[:_COLUMNS]), StoredAmounts(*part[_COLUMNS:])
+            folded = self._fold.add(batch)
+            self._store_bookings(folded.bookings, batch, stored)
+            self._store_positions(folded)
 
-    def _store(self, folded: FoldOutput) -> None:
-        if folded.bookings.part:
-            self._queries.add_columns(BookingRow, BookedColumns._fields, folded.bookings)
+    def _store_bookings(self, booked: BookedColumns, fills: FillColumns, stored: StoredAmounts) -> None:
+        """Save bookings: of a fill with an id what it does not say, of any other all."""
+        places = dict(zip(zip(fills.account, fills.key, strict=True), count(), strict=False))
+        at = list(map(places.__getitem__, zip(booked.account, booked.fill_key, strict=True)))
+        is_said = [stored.ids[n] is not None for n in at]
+        if not all(is_said):
+            whole = [list(compress(column, map(not_, is_said))) for column in booked]
+            self._queries.add_columns(BookingRow, BookedColumns._fields, whole)
+            columns: tuple[Sequence[Any], ...] = booked
+            booked = BookedColumns(*[list(compress(column, is_said)) for column in columns])
+            at = list(compress(at, is_said))
+        if at:
+            unsaid = _unsaid(booked, fills, stored, at)
+            self._queries.add_columns(FillBookingRow, FillBookingRow.__struct_fields__, unsaid)
+
+    def _store_positions(self, folded: FoldOutput) -> None:
         if folded.positions.id:
             logged = [0] * len(folded.positions.id)
             names = (*PositionColumns._fields, "logged")
@@ -210,14 +256,31 @@ class ColumnBooking:
         self._tallies.on_folded(folded.tallies)
 
 
-def _in_order(fills: FillColumns) -> FillColumns:
-    """Return fills of rising times in the order in which they are folded."""
+def _unsaid(
+    booked: BookedColumns, fills: FillColumns, stored: StoredAmounts, at: Sequence[int]
+) -> tuple[Sequence[Any], ...]:
+    """Return the columns of bookings without what their fills say; `at` is the place of the fill of each."""
+    signed = [
+        f"-{text}" if side == "SELL" else text for side, text in zip(fills.side, stored.quantity, strict=True)
+    ]
+    quantities = [None if own == signed[n] else own for n, own in zip(at, booked.quantity, strict=True)]
+    prices = [None if own == stored.price[n] else own for n, own in zip(at, booked.price, strict=True)]
+    gross = [None if own == "0" else own for own in booked.gross]
+    fees = [None if own == stored.commission[n] else own for n, own in zip(at, booked.fees, strict=True)]
+    own_ids = list(map(stored.ids.__getitem__, at))
+    numbers = position_numbers(booked.position_id)
+    return own_ids, booked.part, numbers, quantities, prices, gross, fees, booked.closes
+
+
+def _in_order(ready: Sequence[list[Any]]) -> Sequence[list[Any]]:
+    """Return fills of rising times, and their ids, in the order in which they are folded."""
+    fills = FillColumns(*ready[:_COLUMNS])
     lines = map(log_place, fills.rank)
     places = list(zip(fills.time_us, fills.account, lines, fills.symbol, fills.rank, fills.key, strict=True))
     if all(map(lt, places, places[1:])):
-        return fills
+        return ready
     order = sorted(range(len(places)), key=places.__getitem__)
-    return FillColumns(*(_picked(column, order) for column in fills))
+    return [_picked(column, order) for column in ready]
 
 
 def _picked(column: Sequence[Any], order: Iterable[int]) -> list[Any]:

@@ -124,7 +124,7 @@ class EventStreams:
         for row in self._queries.rows(PositionRow, "positions_of_stream_spanning", span):
             position = position_from_row(row)
             self._tallies.on_removed(self._queries.bookings_of(position.id), position.currency)
-            self._queries.execute("remove_bookings", (position.id,))
+            self._queries.remove_bookings_of(position.id)
             self._queries.execute("remove_position", (position.id,))
         self.remove_unborne(stream, start_us)
         self._queries.execute("remove_gaps_since", (*stream, start_us))

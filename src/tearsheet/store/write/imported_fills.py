@@ -185,7 +185,7 @@ class FillImporter:
         counts.new += count
         counts.extend_time_range(min(columns.time_us))
         counts.extend_time_range(max(columns.time_us))
-        self._streams.add_columns(fills)
+        self._streams.add_columns(fills, ids)
         return []
 
     def _see_lines(self, source_id: int, lines: Sequence[int], last: int) -> None:
@@ -219,7 +219,7 @@ class FillImporter:
         times = [row.time_us for row in new]
         counts.extend_time_range(min(times))
         counts.extend_time_range(max(times))
-        self._streams.add_new(fills)
+        self._streams.add_new(fills, new)
         return True
 
     def _note_times(self, source_id: int, chunk: Sequence[tuple[int, Fill]]) -> None:
@@ -268,6 +268,7 @@ class FillImporter:
             pending.fresh[name] = ranked
         else:
             pending.existing[name] = ranked
+            self._queries.detach_bookings(before.id, before.id + 1)
             self._queries.execute("set_rank", (row.rank, before.id))
         self._streams.mark_dirty(row.account, row.symbol, row.time_us)
 
@@ -300,6 +301,7 @@ class FillImporter:
     ) -> None:
         """Replace a stored fill, and the sightings and variants of its claims."""
         if before is not None:
+            self._queries.detach_bookings(before.id, before.id + 1)
             self._queries.execute("remove_sightings_of_fill", (before.id,))
             self._queries.execute("remove_fill", (before.id,))
             self._streams.mark_linked(before)

@@ -18,6 +18,7 @@ from tearsheet.store.tables.rows import ALWAYS, fill_from_row, position_from_row
 from tearsheet.store.write.append_booking import (
     AppendBooking,
     ColumnBooking,
+    StoredAmounts,
     Stream,
     store_bookings,
     store_gaps,
@@ -78,19 +79,23 @@ class StreamRebuilder:
             booking = AppendBooking if has_books else ColumnBooking
             self._append = booking(self._queries, self._tallies)
 
-    def add_columns(self, stated: StatedFills) -> None:
-        """Record stored fills that are new, given as columns."""
+    def add_columns(self, stated: StatedFills, ids: Sequence[int]) -> None:
+        """Record stored fills that are new, given as columns, with their ids."""
         append, fills = self._append, stated.columns
-        if not isinstance(append, ColumnBooking) or not append.can_hold(fills) or not append.add(fills):
+        if not (
+            isinstance(append, ColumnBooking)
+            and append.can_hold(fills)
+            and append.add(fills, StoredAmounts.of_columns(fills, ids))
+        ):
             self.add_new([fill for _, fill in stated.numbered()])
             return
         pairs = zip(reversed(fills.account), reversed(fills.symbol), strict=True)
         first = dict(zip(pairs, reversed(fills.time_us), strict=True))
         self._since = first | self._since
 
-    def add_new(self, fills: Sequence[Fill]) -> None:
-        """Record stored fills that are new."""
-        if self._append is not None and not self._can_append(fills):
+    def add_new(self, fills: Sequence[Fill], stored: Sequence[FillRow] = ()) -> None:
+        """Record stored fills that are new, with their rows where there are many."""
+        if self._append is not None and not self._can_append(fills, stored):
             self._disable_append()
         since = self._since
         for fill in fills:
@@ -98,14 +103,14 @@ class StreamRebuilder:
                 since_us = self._events.first_change(fill) if self._append is None else to_micros(fill.time)
                 self._mark(fill.account, fill.symbol, since_us)
 
-    def _can_append(self, fills: Sequence[Fill]) -> bool:
+    def _can_append(self, fills: Sequence[Fill], stored: Sequence[FillRow]) -> bool:
         if self._append is None or has_leg(fills) or Event in map(type, fills):
             return False
         priced = list(self._fees.priced(fills))
         if isinstance(self._append, ColumnBooking):
             columns = FillColumns.from_fills(priced)
             if self._append.can_hold(columns):
-                return self._append.add(columns)
+                return self._append.add(columns, StoredAmounts.of_rows(columns, stored))
             if self._append.has_begun:
                 return False
             self._append = AppendBooking(self._queries, self._tallies)
@@ -188,8 +193,10 @@ class StreamRebuilder:
         if any(map(self._queries.exists, ("any_event", "any_leg", "any_record", "any_position"))):
             return False
         booking = ColumnBooking(self._queries, self._tallies)
-        for columns in self._queries.fill_columns():
-            if not (booking.can_hold(columns) and booking.add(columns)):
+        for columns, ids in self._queries.fill_columns():
+            if not (
+                booking.can_hold(columns) and booking.add(columns, StoredAmounts.of_columns(columns, ids))
+            ):
                 booking.rollback()
                 return False
         booking.finish()
@@ -300,7 +307,7 @@ class StreamRebuilder:
                 opening = _opening_of(position, bookings)
                 is_first = opening is bookings[0]
             self._tallies.on_removed(bookings, position.currency)
-            self._queries.execute("remove_bookings", (position.id,))
+            self._queries.remove_bookings_of(position.id)
             self._queries.execute("remove_position", (position.id,))
         assert opening is not None
         return opening, is_first

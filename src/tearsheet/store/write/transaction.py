@@ -210,7 +210,7 @@ class LedgerTransaction:
         self._fills = self._fills or FillImporter(self._queries, self._streams)
         if state.size >= _BULK_BYTES and self._is_empty():
             self._fact_indexes = self._drop_indexes("fill", but="fill_key")
-            self._book_indexes = self._drop_indexes("position", "booking")
+            self._book_indexes = self._drop_indexes("position", "booking", "fill_booking")
         if state.size >= _BULK_BYTES:
             self._queries.connection.limit_memory()
         # a rollback could not distinguish appended bookings from those of a rebuild
@@ -320,6 +320,7 @@ class LedgerTransaction:
         for name in (
             "remove_all_positions",
             "remove_all_bookings",
+            "remove_all_fill_bookings",
             "remove_all_gaps",
             "remove_all_tallies",
             "remove_log_fills",
@@ -330,7 +331,7 @@ class LedgerTransaction:
             self._queries.execute(name)
         if self._is_bulk():
             self._queries.connection.limit_memory()
-            self._book_indexes = self._drop_indexes("position", "booking")
+            self._book_indexes = self._drop_indexes("position", "booking", "fill_booking")
         self._records.rebuild_all()
         self._streams.mark_all(by_book=by_book)
         self._is_rebuilt = self.changed = True

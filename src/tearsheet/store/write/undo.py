@@ -79,6 +79,8 @@ class ImportUndo:
         # creating the indexes of the few fills that remain is faster than updating them
         connection = self._queries.connection
         indexes = connection.drop_indexes_temporarily("fill") if result.removed_most else []
+        if not result.removed_most:  # else all books are made anew
+            self._queries.detach_bookings(*self._id_range)
         self._queries.execute("remove_fills_of_source", self._id_range)
         for statement in indexes:
             connection.execute(statement)
