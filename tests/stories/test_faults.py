@@ -186,6 +186,8 @@ WHOLE = {
     "doubts",
     "doubt_of_code",
     "rate_currencies",
+    "agreed",
+    "taken_back",
     "contradictions",
     "remove_feeds_of_layout",
     "set_multiplier_of_variants",
