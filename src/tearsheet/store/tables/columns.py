@@ -364,6 +364,7 @@ class BatchRow(Row, frozen=True, gc=False):
     events: int
     tie_out: str | None = None
     contradictions: str | None = None
+    agreed: str | None = None
 
 
 class UndoRow(Row, frozen=True, gc=False):
