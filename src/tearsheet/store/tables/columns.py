@@ -237,21 +237,6 @@ class BookingRow(Row, frozen=True, gc=False):
     cash: str | None
 
 
-class FillBookingRow(Row, frozen=True, gc=False):
-    """The booking of a fill, without what the fill says: NULL is its own value, a gross of 0."""
-
-    TABLE: ClassVar[str] = "fill_booking"
-
-    fill_id: int
-    part: int
-    position: int
-    quantity: str | None
-    price: str | None
-    gross: str | None
-    fees: str | None
-    closes: int
-
-
 class TallyRow(Row, frozen=True, gc=False):
     """The tally of an account, or of all accounts, in a session and currency."""
 

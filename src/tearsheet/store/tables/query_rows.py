@@ -1,4 +1,4 @@
-"""Rows of queries that do not return a whole table, by column name, and of two tables: gaps and changes of alerts."""
+"""Rows of queries that are no whole table, by column name, and of three tables: fill bookings, gaps, alert changes."""
 
 from typing import ClassVar
 
@@ -136,6 +136,21 @@ class UnmatchedReportRow(Row, frozen=True, gc=False):
     symbol: str
     currency: str
     first_us: int
+
+
+class FillBookingRow(Row, frozen=True, gc=False):
+    """The booking of a fill, without what the fill says: NULL is its own value, a gross of 0."""
+
+    TABLE: ClassVar[str] = "fill_booking"
+
+    fill_id: int
+    part: int
+    position: int
+    quantity: str | None
+    price: str | None
+    gross: str | None
+    fees: str | None
+    closes: int
 
 
 class GapRow(Row, frozen=True, gc=False):

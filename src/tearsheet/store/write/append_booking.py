@@ -13,9 +13,9 @@ from operator import attrgetter, eq, le, lt, not_
 from typing import Any, NamedTuple
 
 from tearsheet.columns.fill_columns import BookedColumns, FillColumns, FoldOutput, PositionColumns
-from tearsheet.store.tables.columns import BookingRow, FillBookingRow, FillRow, PositionRow
+from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow
 from tearsheet.store.tables.queries import FOLD_BATCH, Queries
-from tearsheet.store.tables.query_rows import GapRow
+from tearsheet.store.tables.query_rows import FillBookingRow, GapRow
 from tearsheet.store.tables.rows import (
     booking_to_row,
     gap_to_row,
