@@ -68,7 +68,7 @@ def test_fills_of_a_large_import_change_and_change_back(
 
 
 def test_a_kept_ledger_of_statements_is_booked_again_once(place: Place, tmp_path: Path) -> None:
-    """Before version 29 every booking was kept whole."""
+    """Before version 30 every booking was kept whole."""
     (tmp_path / "source").mkdir()
     source = Place(tmp_path / "source", {})
     with source.tracker() as tracker:
@@ -76,7 +76,7 @@ def test_a_kept_ledger_of_statements_is_booked_again_once(place: Place, tmp_path
         books = as_rows(tracker)
         content = {table: rows_of(tracker, table) for table in TABLES}
     assert len(content["booking"]) == len(books["booked"])
-    make_old(place, 28, content)
+    make_old(place, 29, content)
     with place.tracker() as tracker:
         assert as_rows(tracker) == books
         assert tracker.sync().rebuilt

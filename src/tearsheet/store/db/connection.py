@@ -14,7 +14,7 @@ from typing import Any, Protocol
 #: The parameters of a statement, or a row as the database returns it, before `Queries` names its columns.
 Values = tuple[Any, ...]
 #: A test compares it with the schema files, so that opening a current ledger does not read them.
-SCHEMA_VERSION = 29
+SCHEMA_VERSION = 30
 GONE_HINT = "mount or restore it; or start anew: `tearsheet sources forget ledger --by NAME`"
 EMPTY_HINT = "restore it; or rebuild it from the logs: `tearsheet verify --repair --by NAME`"
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
