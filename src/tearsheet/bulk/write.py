@@ -229,7 +229,7 @@ def _open_or_make(address: str, rules: LakeRules, buckets: int | None) -> Lake:
 
 
 def _told(ledger: Ledger, on_fills: Callable[[int], None]) -> Iterator[FillColumns]:
-    for columns, _ in ledger.queries.fill_columns():
+    for columns in ledger.queries.fill_columns():
         yield columns
         on_fills(len(columns.key))
 

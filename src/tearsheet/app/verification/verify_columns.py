@@ -64,7 +64,7 @@ def books_equal_facts(ledger: Ledger, rules: BookingRules) -> dict[str, int] | N
         return None
     fold = Fold(FoldRules(rules.calendar, rules.breakeven_band, rules.breakeven_breaks_streak))
     comparison = _Comparison(ledger)
-    for columns, _ in ledger.queries.fill_columns():
+    for columns in ledger.queries.fill_columns():
         folded = fold.add(columns)
         if not comparison.has_equal(folded):
             return None

@@ -69,7 +69,12 @@ class Queries:
         statement, new = _insert_of_columns(kind, names, columns)
         return self.connection.insert_if_new(statement, list(new))
 
-    def fill_columns(self) -> Iterator[tuple[FillColumns, Sequence[int]]]:
+    def fill_columns(self) -> Iterator[FillColumns]:
+        """Stream all fills as columns, in the order in which they are folded."""
+        for columns, _ in self.fill_columns_with_ids():
+            yield columns
+
+    def fill_columns_with_ids(self) -> Iterator[tuple[FillColumns, Sequence[int]]]:
         """Stream all fills as columns, with their ids, in the order in which they are folded."""
         fills = self.connection.stream(_FILLS)
         while batch := list(islice(fills, FOLD_BATCH)):

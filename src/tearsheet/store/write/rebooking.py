@@ -193,7 +193,7 @@ class StreamRebuilder:
         if any(map(self._queries.exists, ("any_event", "any_leg", "any_record", "any_position"))):
             return False
         booking = ColumnBooking(self._queries, self._tallies)
-        for columns, ids in self._queries.fill_columns():
+        for columns, ids in self._queries.fill_columns_with_ids():
             if not (
                 booking.can_hold(columns) and booking.add(columns, StoredAmounts.of_columns(columns, ids))
             ):
