@@ -87,11 +87,11 @@ def test_what_is_written_upon_an_old_version_is_refused(place: Place) -> None:
         take(tracker, place, "a", TWO)
         first = ids(tracker)[0]
         notes = TradeNotes(tracker)
-        with pytest.raises(UsageError, match=r"upon version 2 .* but nothing was said of it yet"):
+        with pytest.raises(UsageError, match=r"based on version 2 .* but there is no note yet"):
             notes.write(first, validate_note("x", []), "lee", 2)
         write(tracker, first, "mine")
         with pytest.raises(
-            UsageError, match=r"upon version 0 .* but kim wrote version 1 at 2026-11-20 21:00:00"
+            UsageError, match=r"based on version 0 .* but kim wrote version 1 at 2026-11-20 21:00:00"
         ):
             write(tracker, first, "yours")
         assert on(tracker, first) == ["mine"]
