@@ -329,7 +329,7 @@ def test_an_internal_error_is_70_and_says_where(shell: Shell, monkeypatch: pytes
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("tearsheet.app.imports.lost_logs.list_folder", broken)
+    monkeypatch.setattr("tearsheet.cli.summary.window_from_options", broken)
     assert shell("summary") == 70
     assert "internal error: ZeroDivisionError: oops" in shell.err
     assert "Traceback" in shell.err

@@ -256,7 +256,7 @@ def test_any_change_is_made_and_the_comments_stay(
 
 @pytest.mark.parametrize(("text", "path"), [("a: &x {b: 1}\nc: *x\n", ("a", "b"))])
 def test_what_is_written_too_artfully_is_left_alone(text: str, path: Any) -> None:
-    with pytest.raises(UsageError, match=r"f\.yaml is written in a way"):
+    with pytest.raises(UsageError, match=r"f\.yaml uses YAML/TOML syntax that this page cannot edit"):
         edit_yaml(text, [(path, "2")], "f.yaml")
 
 

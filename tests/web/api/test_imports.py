@@ -37,7 +37,7 @@ def test_an_import_is_listed_shown_and_undone_once(api: Api) -> None:
     assert api.get("/api/imports/1")["data"]["undone"]["by"] == "somebody at this machine"
     again = api.client.post("/api/imports/1/undo")
     assert again.status_code == 409
-    assert "was undone before" in json.loads(again.text)["error"]["message"]
+    assert "was already undone at" in json.loads(again.text)["error"]["message"]
     assert api.client.post("/api/imports/9/undo").status_code == 404
     assert json.loads(upload(api, "a.csv", fills_csv(ROWS)).text)["data"]["new"] == 2
 
