@@ -117,6 +117,8 @@ def test_columns_of_an_unknown_file_are_matched_with_a_live_preview(
     page.get_by_label("What Comm is").select_option("")
     expect(taken.locator(".changes")).to_contain_text("+$20.00")
     page.get_by_label("Time zone of the file").fill("Chicago")
+    page.get_by_label("Time zone of the file").press("Tab")
+    expect(taken).to_contain_text("“Chicago” is not allowed")
     page.get_by_label("Account", exact=True).fill("MINE")
     page.get_by_label("Account", exact=True).press("Tab")
     expect(taken).to_contain_text("“Chicago” is not allowed")
